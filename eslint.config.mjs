@@ -1,0 +1,91 @@
+import js from '@eslint/js';
+import importX, { createNodeResolver } from 'eslint-plugin-import-x';
+import globals from 'globals';
+import tseslint from 'typescript-eslint';
+
+/**
+ * Who may import whom, in the direction of the data flow. A project that is not in a list is out of
+ * reach: apps import libs, never each other.
+ */
+const MAY_IMPORT = {
+  'libs/onnx': [],
+  'libs/dataset': [],
+  'libs/evidence': [],
+  'libs/delivery': [],
+  'libs/protocol': ['delivery'],
+  'libs/trust': ['protocol', 'delivery'],
+  'libs/compression': ['onnx', 'dataset'],
+  'libs/tuning': ['compression', 'onnx', 'protocol'],
+  'libs/rollout': ['evidence', 'protocol'],
+  'apps/broker': ['protocol', 'trust'],
+  'apps/agent': ['protocol', 'delivery', 'trust', 'evidence', 'dataset', 'onnx'],
+  'apps/simulator': ['protocol', 'delivery', 'trust', 'evidence'],
+  'apps/server': [
+    'onnx',
+    'dataset',
+    'compression',
+    'tuning',
+    'rollout',
+    'delivery',
+    'evidence',
+    'protocol',
+    'trust',
+  ],
+  'apps/cli': ['onnx', 'dataset', 'compression', 'tuning', 'protocol', 'trust', 'delivery'],
+};
+
+const LIBS = ['onnx', 'dataset', 'compression', 'tuning', 'rollout', 'delivery', 'evidence', 'protocol', 'trust'];
+
+const boundaries = Object.entries(MAY_IMPORT).map(([project, allowed]) => ({
+  files: [`${project}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        paths: LIBS.filter((lib) => !allowed.includes(lib)).map((lib) => ({
+          name: `@espalier/${lib}`,
+          message: `${project} may import ${allowed.map((name) => `@espalier/${name}`).join(', ') || 'no lib of ours'}.`,
+        })),
+        patterns: [
+          { group: ['@espalier/app-*'], message: 'Apps never import each other; share through a lib.' },
+          { group: ['@espalier/*/**'], message: 'Import a lib by its name; its index is its surface.' },
+          { group: ['**/libs/**', '**/apps/**'], message: 'Cross projects by package name only.' },
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '**/generated/**', 'coverage/**', '.nx/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.strict,
+  {
+    languageOptions: { globals: globals.node },
+    plugins: { 'import-x': importX },
+    settings: {
+      'import-x/extensions': ['.ts', '.js', '.mjs'],
+      'import-x/parsers': { '@typescript-eslint/parser': ['.ts'] },
+      'import-x/resolver-next': [
+        createNodeResolver({
+          extensions: ['.ts', '.js', '.mjs', '.json'],
+          extensionAlias: { '.js': ['.ts', '.js'] },
+          conditionNames: ['espalier-source', 'node', 'import', 'default'],
+        }),
+      ],
+    },
+    rules: {
+      'import-x/no-cycle': 'error',
+      '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
+      '@typescript-eslint/consistent-type-definitions': 'error',
+      'no-console': 'error',
+    },
+  },
+  {
+    files: ['**/*.spec.ts', '**/test/**/*.ts'],
+    languageOptions: { globals: { ...globals.node, ...globals.jest } },
+    rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
+  },
+  { files: ['**/*.mjs', 'bench/**'], rules: { 'no-console': 'off' } },
+  ...boundaries,
+);
