@@ -11,9 +11,9 @@ const MAY_IMPORT = {
   'libs/onnx': [],
   'libs/dataset': [],
   'libs/evidence': [],
-  'libs/delivery': [],
-  'libs/protocol': ['delivery'],
-  'libs/trust': ['protocol', 'delivery'],
+  'libs/protocol': [],
+  'libs/delivery': ['protocol'],
+  'libs/trust': ['protocol'],
   'libs/compression': ['onnx', 'dataset'],
   'libs/tuning': ['compression', 'onnx', 'protocol'],
   'libs/rollout': ['evidence', 'protocol'],
@@ -34,7 +34,17 @@ const MAY_IMPORT = {
   'apps/cli': ['onnx', 'dataset', 'compression', 'tuning', 'protocol', 'trust', 'delivery'],
 };
 
-const LIBS = ['onnx', 'dataset', 'compression', 'tuning', 'rollout', 'delivery', 'evidence', 'protocol', 'trust'];
+const LIBS = [
+  'onnx',
+  'dataset',
+  'compression',
+  'tuning',
+  'rollout',
+  'delivery',
+  'evidence',
+  'protocol',
+  'trust',
+];
 
 const boundaries = Object.entries(MAY_IMPORT).map(([project, allowed]) => ({
   files: [`${project}/**/*.ts`],
@@ -47,8 +57,14 @@ const boundaries = Object.entries(MAY_IMPORT).map(([project, allowed]) => ({
           message: `${project} may import ${allowed.map((name) => `@espalier/${name}`).join(', ') || 'no lib of ours'}.`,
         })),
         patterns: [
-          { group: ['@espalier/app-*'], message: 'Apps never import each other; share through a lib.' },
-          { group: ['@espalier/*/**'], message: 'Import a lib by its name; its index is its surface.' },
+          {
+            group: ['@espalier/app-*'],
+            message: 'Apps never import each other; share through a lib.',
+          },
+          {
+            group: ['@espalier/*/**'],
+            message: 'Import a lib by its name; its index is its surface.',
+          },
           { group: ['**/libs/**', '**/apps/**'], message: 'Cross projects by package name only.' },
         ],
       },

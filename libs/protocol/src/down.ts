@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { manifestSchema, signedSchema } from './metadata.js';
+import { idSchema } from './primitives.js';
+
+/** Everything that a device needs to decide about a target, each part verified before it is parsed. */
+export const targetMessageSchema = z.object({
+  root: signedSchema,
+  timestamp: signedSchema,
+  target: signedSchema,
+  release: signedSchema,
+  /** Chunks of the chosen variant's artifact; its hash is in the release. */
+  manifest: manifestSchema,
+});
+export type TargetMessage = z.infer<typeof targetMessageSchema>;
+
+/** Application acknowledgement: the named message is committed, and may be forgotten. */
+export const ackSchema = z.object({ of: idSchema });
+export type Ack = z.infer<typeof ackSchema>;
+
+/** Asks a device to measure itself again. */
+export const measureSchema = z.object({ reason: z.string().max(256) });
+export type Measure = z.infer<typeof measureSchema>;
+
+/** Body schema of each downward kind that is JSON; `chunk` is a binary frame. */
+export const DOWN_SCHEMAS = {
+  target: targetMessageSchema,
+  ack: ackSchema,
+  measure: measureSchema,
+} as const;

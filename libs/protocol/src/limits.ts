@@ -1,0 +1,15 @@
+/** Bounds that both ends enforce, in bytes unless the name says otherwise. */
+export const LIMITS = {
+  /** Largest JSON control message. */
+  controlMessageBytes: 256 * 1024,
+  /** Largest payload of one chunk. */
+  chunkBytes: 64 * 1024,
+  /** Most chunks in one artifact: 4 GiB at the largest chunk. */
+  chunksPerArtifact: 65_536,
+  /** Most variants in one release. */
+  variantsPerRelease: 64,
+  /** Most chunk indices a device may ask for in one `need`. */
+  chunksPerNeed: 256,
+  /** Most labels on a device. */
+  labelsPerDevice: 32,
+} as const;

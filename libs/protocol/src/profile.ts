@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { PROFILE_SCHEMA_VERSION } from './kernels.js';
+import { bytesSchema, instantSchema } from './primitives.js';
+
+/** Time of one kernel at one setting. */
+export const kernelTimeSchema = z.object({
+  id: z.string().max(64),
+  precision: z.enum(['fp32', 'int8']),
+  threads: z.number().int().min(1).max(1024),
+  /** Median over the runs, milliseconds for one call of the kernel alone. */
+  medianMs: z.number().nonnegative(),
+  /** Interquartile range over the median. */
+  spread: z.number().nonnegative(),
+  runs: z.number().int().min(1),
+});
+export type KernelTime = z.infer<typeof kernelTimeSchema>;
+
+/** What a device measured of itself. */
+export const profileSchema = z.object({
+  schemaVersion: z.literal(PROFILE_SCHEMA_VERSION),
+  measuredAt: instantSchema,
+  agentVersion: z.string().max(32),
+  runtime: z.object({ name: z.string().max(64), version: z.string().max(32) }),
+  cpu: z.object({
+    model: z.string().max(256),
+    arch: z.string().max(32),
+    cores: z.number().int().min(1).max(4096),
+    /** Instruction sets that matter to the runtime, such as `avx2`, `avx512_vnni`, `asimddp`. */
+    isa: z.array(z.string().max(32)).max(64),
+    frequencyMHz: z.number().positive().nullable(),
+    temperatureC: z.number().nullable(),
+  }),
+  memory: z.object({
+    totalBytes: bytesSchema,
+    /** What the agent may use: its configured limit, the cgroup's, or the total. */
+    limitBytes: bytesSchema,
+    limitedBy: z.enum(['configuration', 'cgroup', 'machine']),
+    freeBytes: bytesSchema,
+    /** Resident set of the runtime process with no model loaded. */
+    runtimeBytes: bytesSchema,
+  }),
+  storage: z.object({
+    freeBytes: bytesSchema,
+    limitBytes: bytesSchema,
+    limitedBy: z.enum(['configuration', 'machine']),
+  }),
+  /** Set when a slower processor is only emulated: every time was multiplied by this factor. */
+  emulatedSlowdown: z.number().min(1).nullable(),
+  /** One call into the runtime with a graph that does nothing, milliseconds by thread count. */
+  callOverheadMs: z.array(z.object({ threads: z.number().int().min(1), ms: z.number() })).max(8),
+  kernels: z.array(kernelTimeSchema).max(512),
+  measuringSeconds: z.number().nonnegative(),
+});
+export type Profile = z.infer<typeof profileSchema>;
+
+/** What a device may spend; absent means no limit. */
+export const budgetSchema = z.object({
+  latencyP95Ms: z.number().positive().optional(),
+  peakRamBytes: bytesSchema.optional(),
+  storageBytes: bytesSchema.optional(),
+  transferBytes: bytesSchema.optional(),
+  minAccuracy: z.number().min(0).max(1).optional(),
+});
+export type Budget = z.infer<typeof budgetSchema>;
