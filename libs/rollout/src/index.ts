@@ -1,0 +1,24 @@
+export { assignStages, placeOf } from './assignment.js';
+export { RolloutError, type RolloutErrorCode } from './errors.js';
+export type { Decision, DecisionBody, Effect, Order, ReportEvent, RolloutEvent } from './events.js';
+export { judgeFailedShare, type FailedShareNumbers, type Verdict } from './gate.js';
+export { parseSpec, rolloutSpecSchema, type RolloutSpec, type RolloutSpecInput } from './spec.js';
+export {
+  count,
+  createRollout,
+  restoreRollout,
+  type DeviceRecord,
+  type Member,
+  type Previous,
+  type RolloutHead,
+  type RolloutState,
+} from './state.js';
+export { replay, step, type StepResult } from './step.js';
+export {
+  checkMachine,
+  DEVICE_STATUSES,
+  ROLLOUT_STATUSES,
+  TABLE,
+  type DeviceStatus,
+  type RolloutStatus,
+} from './table.js';
