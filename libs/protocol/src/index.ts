@@ -1,3 +1,4 @@
+export * from './broker.js';
 export * from './chunk-frame.js';
 export * from './down.js';
 export * from './enrolment.js';
