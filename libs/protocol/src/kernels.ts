@@ -132,7 +132,7 @@ export const KERNELS: readonly Kernel[] = [
   plain('gemm', 64, 16, 1),
   plain('gemm', 128, 128, 1),
   plain('gemm', 640, 128, 1),
-  plain('gemm', 1024, 1024, 1),
+  plain('gemm', 1024, 512, 1),
 
   plain('add', 32, 32, 8),
   plain('add', 64, 64, 32),

@@ -20,7 +20,12 @@ export const profileSchema = z.object({
   schemaVersion: z.literal(PROFILE_SCHEMA_VERSION),
   measuredAt: instantSchema,
   agentVersion: z.string().max(32),
-  runtime: z.object({ name: z.string().max(64), version: z.string().max(32) }),
+  runtime: z.object({
+    name: z.string().max(64),
+    version: z.string().max(32),
+    /** Channels in a block of the layout that the runtime converts convolutions to; 1: it has none. */
+    convBlock: z.number().int().min(1).max(64).optional(),
+  }),
   cpu: z.object({
     model: z.string().max(256),
     arch: z.string().max(32),
@@ -36,7 +41,7 @@ export const profileSchema = z.object({
     limitBytes: bytesSchema,
     limitedBy: z.enum(['configuration', 'cgroup', 'machine']),
     freeBytes: bytesSchema,
-    /** Resident set of the runtime process with no model loaded. */
+    /** Resident set of a process with the runtime and no model loaded. */
     runtimeBytes: bytesSchema,
   }),
   storage: z.object({
@@ -53,6 +58,16 @@ export const profileSchema = z.object({
 });
 export type Profile = z.infer<typeof profileSchema>;
 
+/** The limits that a budget can name. */
+export const BUDGET_LIMITS = [
+  'latencyP95Ms',
+  'peakRamBytes',
+  'storageBytes',
+  'transferBytes',
+  'minAccuracy',
+] as const;
+export type BudgetLimit = (typeof BUDGET_LIMITS)[number];
+
 /** What a device may spend; absent means no limit. */
 export const budgetSchema = z.object({
   latencyP95Ms: z.number().positive().optional(),
@@ -60,5 +75,7 @@ export const budgetSchema = z.object({
   storageBytes: bytesSchema.optional(),
   transferBytes: bytesSchema.optional(),
   minAccuracy: z.number().min(0).max(1).optional(),
+  /** Limits that are wishes: reported when broken, but they exclude nothing. */
+  soft: z.array(z.enum(BUDGET_LIMITS)).max(BUDGET_LIMITS.length).optional(),
 });
 export type Budget = z.infer<typeof budgetSchema>;

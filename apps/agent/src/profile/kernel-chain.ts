@@ -1,0 +1,168 @@
+import {
+  type Attributes,
+  buildModel,
+  floatTensor,
+  type Model,
+  type NewNode,
+  type Tensor,
+  tensorOf,
+  uint8Tensor,
+} from '@espalier/onnx';
+import type { Kernel } from '@espalier/protocol';
+
+/** Steps of the short and of the long chain; even, for a step and its way back are one period. */
+export function chainSteps(kernel: Kernel): readonly [short: number, long: number] {
+  const weights = (kernel.cin / kernel.group) * kernel.cout * kernel.kernel ** 2;
+  return weights > 200_000 ? [2, 4] : [2, 8];
+}
+
+/** The feed of a chain: its input's name and shape. */
+export function chainInput(kernel: Kernel): { name: string; shape: readonly number[] } {
+  const { op, cin, size } = kernel;
+  return { name: 'x', shape: op === 'gemm' ? [1, cin] : [1, cin, size, size] };
+}
+
+/**
+ * A kernel repeated `steps` times in a row as a model of its own. Each step has weights of its own,
+ * as in a network, so that they come through the caches.
+ */
+export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): Model {
+  const chain = new Chain(precision === 'int8');
+  const { name, shape } = chainInput(kernel);
+  let value = kernel.op === 'negate' || kernel.op === 'quantize' ? name : chain.quantized(name);
+  for (let step = 0; step < steps; step++) {
+    const back = step % 2 === 1;
+    const [cin, cout] = back ? [kernel.cout, kernel.cin] : [kernel.cin, kernel.cout];
+    value = chain.append(kernel, value, cin, cout);
+  }
+  return buildModel({
+    inputs: [{ name, shape }],
+    outputs: [{ name: value }],
+    nodes: chain.nodes,
+    initializers: chain.initializers,
+  });
+}
+
+class Chain {
+  readonly nodes: NewNode[] = [];
+  readonly initializers: Record<string, Tensor> = {};
+  private previous: string | null = null;
+
+  constructor(private readonly int8: boolean) {}
+
+  append(kernel: Kernel, value: string, cin: number, cout: number): string {
+    switch (kernel.op) {
+      case 'conv': {
+        const pad = kernel.kernel >> 1;
+        const shape = [cout, cin / kernel.group, kernel.kernel, kernel.kernel];
+        const weighted = this.node('Conv', [value, ...this.weights(shape, cout, 0)], {
+          kernel_shape: { ints: [kernel.kernel, kernel.kernel] },
+          pads: { ints: [pad, pad, pad, pad] },
+          strides: { ints: [kernel.stride, kernel.stride] },
+          group: { int: kernel.group },
+        });
+        return this.quantized(this.node('Relu', [weighted]));
+      }
+      case 'gemm': {
+        const weighted = this.node('Gemm', [value, ...this.weights([cin, cout], cout, 1)]);
+        return this.quantized(this.node('Relu', [weighted]));
+      }
+      case 'add': {
+        const sum = this.node('Add', [value, this.previous ?? value]);
+        this.previous = value;
+        return this.quantized(sum);
+      }
+      case 'pool': {
+        const pad = kernel.kernel >> 1;
+        return this.quantized(
+          this.node('AveragePool', [value], {
+            kernel_shape: { ints: [kernel.kernel, kernel.kernel] },
+            pads: { ints: [pad, pad, pad, pad] },
+            strides: { ints: [1, 1] },
+          }),
+        );
+      }
+      case 'negate':
+        return this.node('Neg', [value]);
+      case 'quantize':
+        return this.quantized(this.node('Neg', [value]));
+      case 'transpose': {
+        const turned = this.quantized(
+          this.node('Transpose', [value], { perm: { ints: [0, 2, 3, 1] } }),
+        );
+        const shape = this.constant('shape', {
+          dtype: 'int64',
+          dims: [4],
+          data: BigInt64Array.from([1, kernel.cin, kernel.size, kernel.size].map(BigInt)),
+        });
+        return this.quantized(this.node('Reshape', [turned, shape]));
+      }
+    }
+  }
+
+  /** The value through a QuantizeLinear and back, as a statically quantized model carries it. */
+  quantized(value: string): string {
+    if (!this.int8) return value;
+    const scale = this.constant('scale', floatTensor([], [0.05]));
+    const zero = this.constant('zero', uint8Tensor([], [0]));
+    const bytes = this.node('QuantizeLinear', [value, scale, zero]);
+    return this.node('DequantizeLinear', [bytes, scale, zero]);
+  }
+
+  private weights(shape: readonly number[], cout: number, axis: number): [string, string] {
+    const count = shape.reduce((product, dim) => product * dim, 1);
+    const at = this.nodes.length;
+    if (!this.int8) {
+      const floats = noise(count + cout);
+      return [
+        this.constant(`weight${at}`, tensorOf('float32', shape, floats.subarray(0, count))),
+        this.constant(`bias${at}`, tensorOf('float32', [cout], floats.subarray(count))),
+      ];
+    }
+    const bytes = Int8Array.from(noise(count), (value) => value * 1270);
+    const integers = Int32Array.from(noise(cout), (value) => value * 500);
+    const perChannel = (scale: number) =>
+      tensorOf('float32', [cout], new Float32Array(cout).fill(scale));
+    const weight = this.node(
+      'DequantizeLinear',
+      [
+        this.constant(`weight${at}`, tensorOf('int8', shape, bytes)),
+        this.constant(`weightScale${at}`, perChannel(0.01)),
+        this.constant(`weightZero${at}`, tensorOf('int8', [cout], new Int8Array(cout))),
+      ],
+      { axis: { int: axis } },
+    );
+    const bias = this.node(
+      'DequantizeLinear',
+      [
+        this.constant(`bias${at}`, tensorOf('int32', [cout], integers)),
+        this.constant(`biasScale${at}`, perChannel(0.0005)),
+        this.constant(`biasZero${at}`, tensorOf('int32', [cout], new Int32Array(cout))),
+      ],
+      { axis: { int: 0 } },
+    );
+    return [weight, bias];
+  }
+
+  private node(op: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    const output = `v${this.nodes.length}`;
+    this.nodes.push({ op, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  private constant(name: string, tensor: Tensor): string {
+    this.initializers[name] = tensor;
+    return name;
+  }
+}
+
+/** Uniform in -0.1 to 0.1, the same on every device: a linear congruential sequence. */
+export function noise(count: number): Float32Array {
+  const values = new Float32Array(count);
+  let state = count;
+  for (let index = 0; index < count; index++) {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    values[index] = (state / 2 ** 31 - 1) / 10;
+  }
+  return values;
+}
