@@ -34,7 +34,7 @@ export function planRows(columns: number, total: number, samples: number, seed: 
     positions: (sample) => {
       const random = seededRandom(seed * 1_000_003 + sample);
       const chosen = new Set<number>();
-      while (chosen.size < perSample) chosen.add(Math.floor(random() * total));
+      while (chosen.size < perSample) chosen.add(random.integer(total));
       return [...chosen];
     },
   };

@@ -1,0 +1,83 @@
+import { graphOf, toFloat32 } from '@espalier/onnx';
+import type { ChannelGraph, ChannelGroup } from '../channels/channel-graph.js';
+import type { DenseLayer } from '../statistics/dense.js';
+import { weightMatrices } from './layer-weights.js';
+import { type ObsReader, removalOrder } from './obs.js';
+
+/** The units of a group in the order in which they go. */
+export interface OrderedGroup {
+  readonly group: ChannelGroup;
+  /** Roots of the units, first to go first; any tail of it is the set that stays. */
+  readonly roots: readonly number[];
+}
+
+/** Unknowns beyond which exact OBS gives way to a single ranking. */
+const EXACT_COLUMNS = 1536;
+
+/**
+ * Orders the units of a group by what the layers that read them lose, each layer's loss taken over
+ * its own output's energy.
+ */
+export function orderUnits(
+  channels: ChannelGraph,
+  group: ChannelGroup,
+  dense: ReadonlyMap<string, DenseLayer>,
+): OrderedGroup {
+  const readers = readersOf(channels, group, dense);
+  const widest = Math.max(0, ...readers.map(({ xx }) => xx.rows));
+  const order =
+    readers.length === 0
+      ? group.units.map((_, i) => i)
+      : widest <= EXACT_COLUMNS
+        ? removalOrder(group.units.length, readers).order
+        : rankOnce(group.units.length, readers);
+  return { group, roots: order.flatMap((u) => group.units[u]?.root ?? []) };
+}
+
+/** The layers, and groups of layers, that read units of a group. */
+function readersOf(
+  channels: ChannelGraph,
+  group: ChannelGroup,
+  dense: ReadonlyMap<string, DenseLayer>,
+): ObsReader[] {
+  const unitOf = new Map(group.units.map(({ root }, u) => [root, u]));
+  const graph = graphOf(channels.model);
+  return channels.layers.flatMap((layer) => {
+    const ids = layer.inputIds;
+    const statistics = dense.get(layer.output);
+    const weight = graph.constant(layer.weight);
+    if (!ids || !statistics || !weight) return [];
+    const units = Array.from(ids, (id) => unitOf.get(channels.rootOf(id)));
+    if (units.every((u) => u === undefined)) return [];
+    const taps = statistics.reader.columns / ids.length;
+    const columns = group.units.map((): number[] => []);
+    units.forEach((u, position) => {
+      if (u === undefined) return;
+      for (let t = 0; t < taps; t++) columns[u]?.push(position * taps + t);
+    });
+    const matrices = weightMatrices(layer, weight.dims, toFloat32(weight), layer.group);
+    return matrices.flatMap((matrix, g) => {
+      const moments = statistics.inputs[g];
+      return moments ? [{ weight: matrix, xx: moments.xx, columns, share: 1 / layer.group }] : [];
+    });
+  });
+}
+
+/** For very wide layers: the energy that each unit alone carries into its readers' outputs. */
+function rankOnce(units: number, readers: readonly ObsReader[]): number[] {
+  const energy = new Float64Array(units);
+  for (const { weight, xx, columns, share } of readers) {
+    const own = columns.map((list) => {
+      let sum = 0;
+      for (const c of list) {
+        let squares = 0;
+        for (let o = 0; o < weight.rows; o++) squares += (weight.data[o * weight.cols + c] as number) ** 2;
+        sum += squares * (xx.data[c * xx.cols + c] as number);
+      }
+      return sum;
+    });
+    const total = own.reduce((a, b) => a + b, 0) || 1;
+    own.forEach((value, u) => (energy[u] = (energy[u] as number) + (share * value) / total));
+  }
+  return Array.from({ length: units }, (_, u) => u).sort((a, b) => (energy[a] as number) - (energy[b] as number));
+}
