@@ -1,0 +1,10 @@
+export {
+  artifactParts,
+  decodeArtifact,
+  encodeArtifact,
+  ENCODINGS,
+  type ArtifactEncoding,
+  type ArtifactLimits,
+  type EncodedArtifact,
+} from './artifact.js';
+export { ArtifactError, type ArtifactErrorCode } from './errors.js';
