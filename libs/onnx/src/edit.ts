@@ -141,10 +141,16 @@ export class GraphEditor {
 
   /**
    * Let every reader of a value, those in subgraphs included, read another one; with `outputs` the
-   * graph's outputs too (their public names then change).
+   * graph's outputs too (their public names then change). A node in `except` keeps reading the old
+   * value: the one that makes the new value from it, say.
    */
-  renameUses(from: string, to: string, options: { outputs?: boolean } = {}): this {
+  renameUses(
+    from: string,
+    to: string,
+    options: { outputs?: boolean; except?: readonly Node[] } = {},
+  ): this {
     for (const node of this.order) {
+      if (options.except?.includes(node)) continue;
       const proto = this.protoOf(node);
       if (proto.input.includes(from)) {
         this.writable(node).input = proto.input.map((input) => (input === from ? to : input));

@@ -116,9 +116,12 @@ function sharedBlock(
   const first = blocks.get(node.inputs[0] ?? '');
   if (VIEWS.has(node.op)) return first;
   if (node.op === 'DequantizeLinear') {
-    const fused = graph
-      .consumers(node.outputs[0] ?? '')
-      .every((reader) => QUANTIZED.has(reader.op) && isFusedAway(graph, reader));
+    const output = node.outputs[0] ?? '';
+    const readers = graph.consumers(output);
+    const fused =
+      readers.length > 0 &&
+      !graph.isOutput(output) &&
+      readers.every((reader) => QUANTIZED.has(reader.op) && isFusedAway(graph, reader));
     return fused ? first : undefined;
   }
   if (!IN_PLACE.has(node.op) || isFusedAway(graph, node)) return undefined;

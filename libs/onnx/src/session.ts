@@ -132,7 +132,10 @@ function fromOrt(name: string, value: OrtTensor): Tensor {
   if (value.type === 'string' || Array.isArray(value.data)) {
     throw new OnnxError('ONNX_UNSUPPORTED_TYPE', `The output "${name}" holds ${value.type}.`);
   }
-  return tensorOf(value.type as DType, value.dims, value.data as TypedArray);
+  const { buffer, byteOffset, length } = value.data;
+  // Where the platform has half floats of its own, their bits are taken.
+  const data = value.type === 'float16' ? new Uint16Array(buffer, byteOffset, length) : value.data;
+  return tensorOf(value.type as DType, value.dims, data as TypedArray);
 }
 
 async function attempt<T>(what: string, action: () => Promise<T>): Promise<T> {

@@ -35,12 +35,16 @@ export function valueInfoOf(proto: ValueInfoProto): ValueInfo {
   };
 }
 
-/** The protobuf form of a declared tensor type; without a shape the rank stays open. */
+/**
+ * The protobuf form of a declared tensor type; without a shape the rank stays open, and the type
+ * `undefined` declares nothing but the name.
+ */
 export function encodeValueInfo(
   name: string,
   dtype: DType,
   shape?: readonly Dim[],
 ): ValueInfoProto {
+  if (dtype === 'undefined') return create(ValueInfoProtoSchema, { name });
   const tensor = create(TypeProto_TensorSchema, { elemType: dtypeNumber(dtype) });
   if (shape !== undefined) {
     tensor.shape = create(TensorShapeProtoSchema, {

@@ -5,6 +5,8 @@ import { OnnxError } from './errors.js';
 const MAX_DEPTH = 64;
 const MESSAGE_BYTES = 400;
 const ELEMENT_BYTES = 40;
+const NUMBER_BYTES = 12;
+const VIEW_BYTES = 120;
 
 /**
  * Walk a protobuf message without building it: a truncated or ill-formed one is found, and so is one
@@ -64,24 +66,33 @@ function walk(
   }
 }
 
+/** protobuf's numbers of the scalar types that matter here. */
+const DOUBLE = 1;
+const FLOAT = 2;
+const INT64 = 3;
+const UINT64 = 4;
+const STRING = 9;
+const BYTES = 12;
+
 /** An upper estimate of the heap that one length-delimited field takes when parsed. */
 function costOf(field: DescField | undefined, length: number): number {
-  if (field?.fieldKind === 'list' && field.packed) {
-    const fixed = field.listKind === 'scalar' && FIXED_BYTES.get(field.scalar);
-    return fixed
-      ? (length / fixed) * 12
-      : length * (field.listKind === 'scalar' && BIG.has(field.scalar) ? ELEMENT_BYTES : 12);
+  switch (field?.scalar) {
+    case DOUBLE:
+      return (length / 8) * NUMBER_BYTES;
+    case FLOAT:
+      return (length / 4) * NUMBER_BYTES;
+    case INT64:
+    case UINT64:
+      return length * ELEMENT_BYTES;
+    case BYTES:
+      return VIEW_BYTES;
+    case STRING:
+    case undefined:
+      return VIEW_BYTES + length * 2;
+    default:
+      return length * NUMBER_BYTES;
   }
-  return field?.scalar === BYTES ? ELEMENT_BYTES * 3 : ELEMENT_BYTES + length * 2;
 }
-
-/** protobuf's numbers of the scalar types: double, float; int64, uint64; bytes. */
-const FIXED_BYTES = new Map<number, number>([
-  [1, 8],
-  [2, 4],
-]);
-const BIG = new Set<number>([3, 4]);
-const BYTES = 12;
 
 function spend(budget: { left: number }, bytes: number): void {
   budget.left -= bytes;

@@ -5,7 +5,7 @@ import type { Model } from '../model.js';
 import type { Node } from '../node.js';
 import { elementCount, toNumbers, type Tensor } from '../tensor.js';
 import type { ValueInfo } from '../value-info.js';
-import { areKnown, unknown, type AbstractTensor } from './abstract-tensor.js';
+import { areKnown, shaped, unknown, type AbstractTensor } from './abstract-tensor.js';
 import { convolutionRules } from './convolution.js';
 import { generationRules } from './generation.js';
 import { layoutRules } from './layout.js';
@@ -39,6 +39,9 @@ const RULES: ReadonlyMap<string, Rules[string]> = new Map(
 const CONTRIBUTED = new Set(['QuantizeLinear', 'DequantizeLinear', 'Gelu']);
 
 const MAX_ELEMENTS = 65_536;
+
+/** Elements that one inference keeps at most, so that no graph can fill the memory with constants. */
+const MAX_STORED_ELEMENTS = 2 ** 24;
 
 export interface ShapeOptions {
   /** For an open or named first dimension of an input, and others of that name; 1 by default. */
@@ -101,11 +104,16 @@ export function inferValues(
       dims: given ?? (input.ranked ? declaredDims(input, named, settings.batch, true) : null),
     });
   }
+  let left = MAX_STORED_ELEMENTS;
   for (const node of graph.nodes) {
     const found = applyRule(graph, node, values, settings);
     node.outputs.forEach((name, index) => {
       if (name === '') return;
-      const value = found[index] ?? unknown();
+      let value = found[index] ?? unknown();
+      if (node.op !== 'Constant' && value.data !== undefined) {
+        left -= value.data.length;
+        if (left < 0) value = shaped(value.dtype, value.dims);
+      }
       const declared = settings.trustDeclared ? graph.valueInfo.get(name) : undefined;
       values.set(name, completed(value, declared, named, settings.batch));
     });
@@ -145,14 +153,11 @@ function applyRule(
 }
 
 function fromConstant(tensor: Tensor, maxElements: number): AbstractTensor {
-  let data: Float64Array | undefined;
   return {
     dtype: tensor.dtype,
     dims: tensor.dims,
     get data() {
-      if (elementCount(tensor.dims) > maxElements) return undefined;
-      data ??= toNumbers(tensor);
-      return data;
+      return elementCount(tensor.dims) > maxElements ? undefined : toNumbers(tensor);
     },
   };
 }
