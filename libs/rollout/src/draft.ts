@@ -2,6 +2,7 @@ import type { Failure } from '@espalier/protocol';
 import type { Decision, DecisionBody, Effect } from './events.js';
 import {
   count,
+  headOf,
   tallyKey,
   type DeviceRecord,
   type RolloutHead,
@@ -20,6 +21,8 @@ import {
 export class Draft {
   readonly effects: Effect[] = [];
   readonly decisions: Decision[] = [];
+  /** Devices whose record is another one now. */
+  readonly changed = new Set<string>();
   private head: RolloutHead;
   private readonly devices: Map<string, DeviceRecord>;
   private readonly tally: Map<string, number>;
@@ -28,10 +31,9 @@ export class Draft {
     state: RolloutState,
     readonly now: number,
   ) {
-    const { devices, tally, ...head } = state;
-    this.head = head;
-    this.devices = new Map(devices);
-    this.tally = new Map(tally);
+    this.head = headOf(state);
+    this.devices = new Map(state.devices);
+    this.tally = new Map(state.tally);
   }
 
   get state(): RolloutState {
@@ -111,6 +113,7 @@ export class Draft {
       since: status === before.status ? before.since : this.now,
     };
     this.devices.set(deviceId, after);
+    this.changed.add(deviceId);
     this.add(before, -1);
     this.add(after, 1);
     return true;

@@ -6,6 +6,7 @@ export { parseSpec, rolloutSpecSchema, type RolloutSpec, type RolloutSpecInput }
 export {
   count,
   createRollout,
+  headOf,
   restoreRollout,
   type DeviceRecord,
   type Member,

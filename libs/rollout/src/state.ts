@@ -63,6 +63,12 @@ export interface Member {
 export const tallyKey = (device: Pick<DeviceRecord, 'stage' | 'variantId' | 'status'>): string =>
   `${device.stage}/${device.variantId}/${device.status}`;
 
+/** A rollout without its devices, as it is stored. */
+export function headOf(state: RolloutState): RolloutHead {
+  const { id, spec, variants, status, stage, passedAt, haltedVariants, decisions } = state;
+  return { id, spec, variants, status, stage, passedAt, haltedVariants, decisions };
+}
+
 /** Puts a stored rollout together again. */
 export function restoreRollout(head: RolloutHead, devices: Iterable<DeviceRecord>): RolloutState {
   const map = new Map<string, DeviceRecord>();

@@ -9,6 +9,10 @@ export interface StepResult {
   readonly state: RolloutState;
   readonly effects: readonly Effect[];
   readonly decisions: readonly Decision[];
+  /** Devices whose record is another one now. */
+  readonly changed: ReadonlySet<string>;
+  /** Whether the event did nothing at all, so that it need not be stored. */
+  readonly quiet: boolean;
 }
 
 /**
@@ -20,7 +24,13 @@ export function step(state: RolloutState, event: RolloutEvent, now: number): Ste
   const draft = new Draft(state, now);
   apply(draft, event);
   advance(draft);
-  return { state: draft.state, effects: draft.effects, decisions: draft.decisions };
+  const { state: after, effects, decisions, changed } = draft;
+  const quiet =
+    changed.size === 0 &&
+    decisions.length === 0 &&
+    after.status === state.status &&
+    after.passedAt === state.passedAt;
+  return { state: quiet ? state : after, effects, decisions, changed, quiet };
 }
 
 /** Steps through recorded events from a rollout's first state: the decisions must come out again. */

@@ -1,0 +1,88 @@
+import { join } from 'node:path';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { ScheduleModule } from '@nestjs/schedule';
+import { CONFIGURATION, type Configuration } from './configuration.js';
+import { Devices } from './fleet/devices.js';
+import { Enrolment } from './fleet/enrolment.js';
+import { FleetController } from './fleet/fleet.controller.js';
+import { EventStream } from './http/event-stream.js';
+import { LiveController } from './http/live.controller.js';
+import { Metrics } from './http/metrics.js';
+import { BlobStore } from './models/blob-store.js';
+import { Jobs } from './models/jobs.js';
+import { Library } from './models/library.js';
+import { ModelsController } from './models/models.controller.js';
+import { BrokerAddress } from './mqtt/broker-address.js';
+import { DeviceChannel } from './mqtt/device-channel.js';
+import { DeviceMessages } from './mqtt/device-messages.js';
+import { MqttEdge } from './mqtt/mqtt-edge.js';
+import { Database } from './persistence/database.js';
+import { Keyring } from './release/keyring.js';
+import { Releases } from './release/releases.js';
+import { ReleasesController } from './release/releases.controller.js';
+import { DeliveryService } from './rollout/delivery.js';
+import { Offers } from './rollout/offers.js';
+import { RolloutStore } from './rollout/rollout-store.js';
+import { RolloutTicker } from './rollout/rollout-ticker.js';
+import { RolloutViews } from './rollout/rollout-views.js';
+import { Rollouts } from './rollout/rollouts.js';
+import { RolloutsController } from './rollout/rollouts.controller.js';
+import { Telemetry } from './telemetry/telemetry.js';
+import { TelemetryController } from './telemetry/telemetry.controller.js';
+import { Plans } from './tuning/plans.js';
+import { PlansController } from './tuning/plans.controller.js';
+
+/** What exists before the server: it is opened first, and closed last. */
+export interface Foundations {
+  readonly configuration: Configuration;
+  readonly database: Database;
+  readonly keyring: Keyring;
+}
+
+/** The server, put together. */
+@Module({})
+export class AppModule {
+  static on({ configuration, database, keyring }: Foundations): DynamicModule {
+    return {
+      module: AppModule,
+      imports: [ScheduleModule.forRoot()],
+      controllers: [
+        LiveController,
+        FleetController,
+        ModelsController,
+        PlansController,
+        ReleasesController,
+        RolloutsController,
+        TelemetryController,
+      ],
+      providers: [
+        { provide: CONFIGURATION, useValue: configuration },
+        { provide: Database, useValue: database },
+        { provide: Keyring, useValue: keyring },
+        {
+          provide: BlobStore,
+          useFactory: () => BlobStore.open(join(configuration.dataDir, 'blobs')),
+        },
+        BrokerAddress,
+        DeliveryService,
+        DeviceChannel,
+        DeviceMessages,
+        Devices,
+        Enrolment,
+        EventStream,
+        Jobs,
+        Library,
+        Metrics,
+        MqttEdge,
+        Offers,
+        Plans,
+        Releases,
+        RolloutStore,
+        RolloutTicker,
+        RolloutViews,
+        Rollouts,
+        Telemetry,
+      ],
+    };
+  }
+}

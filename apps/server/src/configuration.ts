@@ -1,0 +1,86 @@
+import { join, resolve } from 'node:path';
+import { z } from 'zod';
+import { ServerError } from './errors.js';
+
+const port = z.coerce.number().int().min(0).max(65_535);
+const flag = z
+  .enum(['0', '1'])
+  .default('0')
+  .transform((value) => value === '1');
+
+const environmentSchema = z.object({
+  /** Address and port of the HTTP API; port 0 takes a free one. */
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: port.default(8080),
+  /** Where keys, models and the database live. */
+  DATA_DIR: z.string().min(1).default('.espalier'),
+  /** `file:` URL of the SQLite database; by default in DATA_DIR. */
+  DATABASE_URL: z
+    .string()
+    .regex(/^file:.+/, 'must be a file: URL')
+    .optional(),
+  /** MQTT broker; with none given the server starts its own. */
+  BROKER_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
+  /** Broker address that devices are told at enrolment, where it differs from BROKER_URL. */
+  BROKER_PUBLIC_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
+  /** Port of the server's own broker. */
+  BROKER_PORT: port.default(1883),
+  BROKER_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Sign releases with a key of the server's own. For demonstrations. */
+  ESPALIER_SELF_SIGN: flag,
+  /** Base64 raw Ed25519 public keys that may sign releases, comma separated; written into the root. */
+  ESPALIER_RELEASE_KEYS: z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').filter((key) => key !== '')),
+  LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
+  /** Largest model and largest data file that may be uploaded, MiB. */
+  MAX_MODEL_MIB: z.coerce.number().int().min(1).max(4096).default(1024),
+  MAX_DATASET_MIB: z.coerce.number().int().min(1).max(8192).default(2048),
+  /** Compressions at once; each has a process of its own. */
+  COMPRESSION_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
+  /** Days that telemetry windows are kept. */
+  TELEMETRY_DAYS: z.coerce.number().min(0.01).max(3650).default(30),
+});
+
+/** The server's configuration, parsed once at start. */
+export type Configuration = ReturnType<typeof parseConfiguration>;
+
+/** Injection token of {@link Configuration}. */
+export const CONFIGURATION = Symbol('configuration');
+
+/**
+ * Parses the environment; an empty value counts as not given.
+ * @throws ServerError CONFIG_INVALID naming the variable
+ */
+export function parseConfiguration(environment: Readonly<Record<string, string | undefined>>) {
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value !== ''));
+  const parsed = environmentSchema.safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    throw new ServerError(
+      'CONFIG_INVALID',
+      500,
+      `${issue?.path.join('.') ?? 'The environment'}: ${issue?.message ?? 'is not valid'}.`,
+    );
+  }
+  const env = parsed.data;
+  const dataDir = resolve(env.DATA_DIR);
+  return {
+    host: env.HOST,
+    port: env.PORT,
+    dataDir,
+    databasePath: resolve(env.DATABASE_URL?.slice('file:'.length) ?? join(dataDir, 'espalier.db')),
+    brokerUrl: env.BROKER_URL ?? null,
+    brokerPublicUrl: env.BROKER_PUBLIC_URL ?? null,
+    brokerPort: env.BROKER_PORT,
+    brokerHost: env.BROKER_HOST,
+    selfSign: env.ESPALIER_SELF_SIGN,
+    releaseKeys: env.ESPALIER_RELEASE_KEYS,
+    logLevel: env.LOG_LEVEL,
+    maxModelBytes: env.MAX_MODEL_MIB * 2 ** 20,
+    maxDatasetBytes: env.MAX_DATASET_MIB * 2 ** 20,
+    compressionWorkers: env.COMPRESSION_WORKERS,
+    telemetryDays: env.TELEMETRY_DAYS,
+  };
+}

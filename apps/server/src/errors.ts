@@ -1,0 +1,41 @@
+/** Stable codes of the server's own errors; libraries bring their own. */
+export type ServerErrorCode =
+  | 'CONFIG_INVALID'
+  | 'DATABASE_TOO_NEW'
+  | 'DATABASE_CHANGED'
+  | 'DATABASE_IN_USE'
+  | 'SERVER_BUSY'
+  | 'SERVER_INTERNAL'
+  | 'REQUEST_INVALID'
+  | 'NOT_FOUND'
+  | 'CLAIM_TOKEN_REFUSED'
+  | 'UPLOAD_TOO_LARGE'
+  | 'UPLOAD_INCOMPLETE'
+  | 'MODEL_IN_USE'
+  | 'JOB_OVER'
+  | 'JOB_FAILED'
+  | 'JOB_QUEUE_FULL'
+  | 'PLAN_EMPTY'
+  | 'RELEASE_SIGNED'
+  | 'RELEASE_UNSIGNED'
+  | 'RELEASE_MISMATCH'
+  | 'ROLLOUT_NOT_ALLOWED'
+  | 'ROLLOUT_DEVICE_BUSY'
+  | 'DEVICE_UNREACHABLE';
+
+/** An error with a stable code; `status` is what HTTP says of it. */
+export class ServerError extends Error {
+  constructor(
+    readonly code: ServerErrorCode,
+    readonly status: number,
+    message: string,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+    this.name = 'ServerError';
+  }
+}
+
+/** @param what the thing and its id, such as `device cam-1` */
+export const notFound = (what: string): ServerError =>
+  new ServerError('NOT_FOUND', 404, `There is no ${what}.`);

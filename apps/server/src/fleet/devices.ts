@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { Injectable } from '@nestjs/common';
+import {
+  budgetSchema,
+  failureSchema,
+  labelsSchema,
+  profileSchema,
+  runningSchema,
+  type Hello,
+  type Profile,
+} from '@espalier/protocol';
+import type { z } from 'zod';
+import { notFound } from '../errors.js';
+import type { Device } from '../generated/prisma/client.js';
+import { EventStream } from '../http/event-stream.js';
+import { Database, type Transaction } from '../persistence/database.js';
+import { fromJson, toJson } from '../persistence/json.js';
+import {
+  deviceStateSchema,
+  type devicePageSchema,
+  type DevicePatch,
+  type DeviceQuery,
+  type DeviceView,
+  type profilesSchema,
+} from './schemas.js';
+import { parseSelector, whereSelected } from './selector.js';
+
+const PROFILES_SHOWN = 20;
+
+/** The fleet: who the devices are, what they measured of themselves, what they may spend. */
+@Injectable()
+export class Devices {
+  constructor(
+    private readonly database: Database,
+    private readonly events: EventStream,
+  ) {}
+
+  async list(query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
+    const rows = await this.database.read.device.findMany({
+      where: {
+        ...whereSelected(parseSelector(query.selector)),
+        ...(query.state ? { state: query.state } : {}),
+        ...(query.cursor ? { id: { gt: query.cursor } } : {}),
+      },
+      orderBy: { id: 'asc' },
+      take: query.limit + 1,
+    });
+    const devices = rows.slice(0, query.limit).map(viewOf);
+    return { devices, next: rows.length > query.limit ? (devices.at(-1)?.id ?? null) : null };
+  }
+
+  /** @throws ServerError NOT_FOUND */
+  async get(deviceId: string): Promise<DeviceView> {
+    return viewOf(await this.row(deviceId));
+  }
+
+  /** @throws ServerError NOT_FOUND */
+  async patch(deviceId: string, patch: DevicePatch): Promise<DeviceView> {
+    await this.row(deviceId);
+    const row = await this.database.write((transaction) =>
+      transaction.device.update({
+        where: { id: deviceId },
+        data: {
+          ...(patch.name === undefined ? {} : { name: patch.name }),
+          ...(patch.labels === undefined ? {} : { labels: toJson(patch.labels) }),
+          ...(patch.budget === undefined ? {} : { budget: toJson(patch.budget) }),
+        },
+      }),
+    );
+    return viewOf(row);
+  }
+
+  /** The newest profiles first. @throws ServerError NOT_FOUND */
+  async profiles(deviceId: string): Promise<z.infer<typeof profilesSchema>> {
+    await this.row(deviceId);
+    const rows = await this.database.read.profile.findMany({
+      where: { deviceId },
+      orderBy: { id: 'desc' },
+      take: PROFILES_SHOWN,
+    });
+    return {
+      profiles: rows.map((row) => ({
+        sha256: row.sha256,
+        receivedAt: row.receivedAt.toISOString(),
+        profile: fromJson(profileSchema, row.document),
+      })),
+    };
+  }
+
+  /** Whether a device is known; a message of one that is not is dropped. */
+  async publicKey(deviceId: string): Promise<Uint8Array | null> {
+    const row = await this.database.read.device.findUnique({
+      where: { id: deviceId },
+      select: { publicKey: true },
+    });
+    return row ? Buffer.from(row.publicKey, 'base64') : null;
+  }
+
+  /** Records what a device says as it connects. */
+  async takeHello(transaction: Transaction, deviceId: string, hello: Hello): Promise<void> {
+    await transaction.device.update({
+      where: { id: deviceId },
+      data: {
+        agentVersion: hello.agentVersion,
+        bootId: hello.bootId,
+        seenAt: new Date(),
+        ...(hello.running ? { running: toJson(hello.running) } : {}),
+      },
+    });
+  }
+
+  /** Adds a profile to the device's history. */
+  async takeProfile(transaction: Transaction, deviceId: string, profile: Profile): Promise<void> {
+    const sha256 = createHash('sha256').update(JSON.stringify(profile)).digest('hex');
+    const now = new Date();
+    await transaction.profile.create({
+      data: { deviceId, sha256, document: toJson(profile), receivedAt: now },
+    });
+    const { state } = await transaction.device.update({
+      where: { id: deviceId },
+      data: { profileSha256: sha256, seenAt: now },
+    });
+    if (state === 'enrolled') await this.setState(transaction, deviceId, 'ready');
+  }
+
+  /** Records a device's state and tells those who watch. */
+  async setState(
+    transaction: Transaction,
+    deviceId: string,
+    state: DeviceView['state'],
+  ): Promise<void> {
+    await transaction.device.update({ where: { id: deviceId }, data: { state } });
+    this.events.emit({ type: 'device', data: { id: deviceId, state } });
+  }
+
+  private async row(deviceId: string): Promise<Device> {
+    const row = await this.database.read.device.findUnique({ where: { id: deviceId } });
+    if (!row) throw notFound(`device ${deviceId}`);
+    return row;
+  }
+}
+
+function viewOf(row: Device): DeviceView {
+  return {
+    id: row.id,
+    name: row.name,
+    labels: fromJson(labelsSchema, row.labels),
+    state: deviceStateSchema.parse(row.state),
+    budget: fromJson(budgetSchema, row.budget),
+    agentVersion: row.agentVersion,
+    generation: row.generation,
+    running: fromJson(runningSchema.nullable(), row.running),
+    failure: fromJson(failureSchema.nullable(), row.failure),
+    profileSha256: row.profileSha256,
+    createdAt: row.createdAt.toISOString(),
+    seenAt: row.seenAt?.toISOString() ?? null,
+  };
+}

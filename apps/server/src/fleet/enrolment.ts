@@ -1,0 +1,120 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import type { EnrolRequest, EnrolResponse } from '@espalier/protocol';
+import {
+  claimSecretMatches,
+  createClaimToken,
+  issueCredential,
+  parseClaimToken,
+} from '@espalier/trust';
+import { ServerError } from '../errors.js';
+import { BrokerAddress } from '../mqtt/broker-address.js';
+import { Database } from '../persistence/database.js';
+import { toJson } from '../persistence/json.js';
+import { Keyring } from '../release/keyring.js';
+import type { ClaimTokenRequest } from './schemas.js';
+
+const CREDENTIAL_DAYS = 3650;
+const PUBLIC_KEY_BYTES = 32;
+
+/** Lets devices in: claim tokens, each good once, traded for a credential of the device's own. */
+@Injectable()
+export class Enrolment {
+  private readonly logger = new Logger('enrolment');
+
+  constructor(
+    private readonly database: Database,
+    private readonly keyring: Keyring,
+    private readonly broker: BrokerAddress,
+  ) {}
+
+  /** Makes a claim token; its secret is kept as a hash alone. */
+  async createToken(request: ClaimTokenRequest): Promise<{ token: string; expires: string }> {
+    const token = createClaimToken(this.keyring.rootKeyId);
+    const createdAt = new Date();
+    const expiresAt = new Date(createdAt.getTime() + request.expiresInSeconds * 1000);
+    await this.database.write((transaction) =>
+      transaction.claimToken.create({
+        data: {
+          id: token.id,
+          secretHash: token.secretSha256,
+          name: request.name ?? null,
+          labels: toJson(request.labels),
+          expiresAt,
+          createdAt,
+        },
+      }),
+    );
+    return { token: token.text, expires: expiresAt.toISOString() };
+  }
+
+  /**
+   * Trades a claim token for a device identity; the token is used up in the same transaction.
+   * @throws ServerError CLAIM_TOKEN_REFUSED, REQUEST_INVALID
+   */
+  async enrol(request: EnrolRequest): Promise<EnrolResponse> {
+    const publicKey = Buffer.from(request.publicKey, 'base64');
+    if (publicKey.byteLength !== PUBLIC_KEY_BYTES) {
+      throw new ServerError(
+        'REQUEST_INVALID',
+        400,
+        `publicKey has ${publicKey.byteLength} bytes; a raw Ed25519 key has ${PUBLIC_KEY_BYTES}.`,
+      );
+    }
+    const token = parseClaimToken(request.token);
+    const now = new Date();
+    const deviceId = deviceIdFor(request.name);
+    await this.database.write(async (transaction) => {
+      const kept = await transaction.claimToken.findUnique({ where: { id: token.id } });
+      if (!kept || !claimSecretMatches(token, kept.secretHash)) throw refused('is not known');
+      if (kept.usedAt) throw refused('was used before');
+      if (kept.expiresAt <= now) throw refused('has expired');
+      await transaction.claimToken.update({
+        where: { id: token.id },
+        data: { usedAt: now, deviceId },
+      });
+      await transaction.device.create({
+        data: {
+          id: deviceId,
+          name: kept.name ?? request.name,
+          labels: toJson({ ...request.labels, ...(kept.labels as Record<string, string>) }),
+          publicKey: request.publicKey,
+          state: 'enrolled',
+          budget: {},
+          createdAt: now,
+        },
+      });
+    });
+    this.logger.log({ msg: 'device enrolled', deviceId, name: request.name });
+    return {
+      deviceId,
+      brokerUrl: this.broker.forDevices(),
+      credential: issueCredential(
+        {
+          deviceId,
+          issuedAtMs: now.getTime(),
+          expires: new Date(now.getTime() + CREDENTIAL_DAYS * 86_400_000).toISOString(),
+        },
+        this.keyring.online,
+      ),
+      root: this.keyring.signedRoot,
+    };
+  }
+}
+
+const refused = (why: string): ServerError =>
+  new ServerError(
+    'CLAIM_TOKEN_REFUSED',
+    403,
+    `The claim token ${why}. Make a new one with POST /api/v1/claim-tokens.`,
+  );
+
+/** The name as far as an id may hold it, and enough randomness that no two are alike. */
+function deviceIdFor(name: string): string {
+  const slug = name
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 40);
+  return `${slug === '' ? 'device' : slug}-${randomBytes(4).toString('hex')}`;
+}

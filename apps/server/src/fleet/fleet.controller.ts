@@ -1,0 +1,90 @@
+import { Controller, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import {
+  enrolRequestSchema,
+  enrolResponseSchema,
+  type EnrolRequest,
+  type EnrolResponse,
+} from '@espalier/protocol';
+import type { z } from 'zod';
+import { Accepts, AcceptsQuery, Returns, ZodBody, ZodQuery } from '../http/zod.js';
+import { DeviceChannel } from '../mqtt/device-channel.js';
+import { Devices } from './devices.js';
+import { Enrolment } from './enrolment.js';
+import {
+  claimTokenAnswerSchema,
+  claimTokenRequestSchema,
+  devicePageSchema,
+  devicePatchSchema,
+  deviceQuerySchema,
+  deviceSchema,
+  profilesSchema,
+  type ClaimTokenRequest,
+  type DevicePatch,
+  type DeviceQuery,
+  type DeviceView,
+} from './schemas.js';
+
+@ApiTags('fleet')
+@Controller('api/v1')
+export class FleetController {
+  constructor(
+    private readonly enrolment: Enrolment,
+    private readonly devices: Devices,
+    private readonly channel: DeviceChannel,
+  ) {}
+
+  @Post('claim-tokens')
+  @Accepts(claimTokenRequestSchema)
+  @Returns(claimTokenAnswerSchema, 201)
+  createToken(
+    @ZodBody(claimTokenRequestSchema) request: ClaimTokenRequest,
+  ): Promise<z.infer<typeof claimTokenAnswerSchema>> {
+    return this.enrolment.createToken(request);
+  }
+
+  @Post('enrolments')
+  @Accepts(enrolRequestSchema)
+  @Returns(enrolResponseSchema, 201)
+  enrol(@ZodBody(enrolRequestSchema) request: EnrolRequest): Promise<EnrolResponse> {
+    return this.enrolment.enrol(request);
+  }
+
+  @Get('devices')
+  @AcceptsQuery(deviceQuerySchema)
+  @Returns(devicePageSchema)
+  list(@ZodQuery(deviceQuerySchema) query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
+    return this.devices.list(query);
+  }
+
+  @Get('devices/:id')
+  @Returns(deviceSchema)
+  get(@Param('id') id: string): Promise<DeviceView> {
+    return this.devices.get(id);
+  }
+
+  @Patch('devices/:id')
+  @Accepts(devicePatchSchema)
+  @Returns(deviceSchema)
+  patch(
+    @Param('id') id: string,
+    @ZodBody(devicePatchSchema) patch: DevicePatch,
+  ): Promise<DeviceView> {
+    return this.devices.patch(id, patch);
+  }
+
+  @Get('devices/:id/profiles')
+  @Returns(profilesSchema)
+  profiles(@Param('id') id: string): Promise<z.infer<typeof profilesSchema>> {
+    return this.devices.profiles(id);
+  }
+
+  /** Asks the device to measure itself; its new profile arrives when it is done. */
+  @Post('devices/:id/measure')
+  @HttpCode(202)
+  async measure(@Param('id') id: string): Promise<{ asked: true }> {
+    await this.devices.get(id);
+    await this.channel.publish(id, 'measure', { reason: 'asked by an operator' });
+    return { asked: true };
+  }
+}

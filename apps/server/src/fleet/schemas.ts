@@ -1,0 +1,78 @@
+import {
+  budgetSchema,
+  deviceIdSchema,
+  failureSchema,
+  INSTALL_STATES,
+  instantSchema,
+  labelsSchema,
+  LIMITS,
+  profileSchema,
+  runningSchema,
+  sha256Schema,
+} from '@espalier/protocol';
+import { z } from 'zod';
+
+const boundedLabelsSchema = labelsSchema.refine(
+  (labels) => Object.keys(labels).length <= LIMITS.labelsPerDevice,
+  `at most ${LIMITS.labelsPerDevice} labels`,
+);
+
+export const claimTokenRequestSchema = z.strictObject({
+  name: z.string().min(1).max(64).optional(),
+  labels: boundedLabelsSchema.default({}),
+  expiresInSeconds: z
+    .number()
+    .int()
+    .min(1)
+    .max(30 * 86_400)
+    .default(3600),
+});
+export type ClaimTokenRequest = z.infer<typeof claimTokenRequestSchema>;
+
+export const claimTokenAnswerSchema = z.object({ token: z.string(), expires: instantSchema });
+
+/** enrolled: no profile yet. ready: may be planned for. The rest: its last reported install state. */
+export const deviceStateSchema = z.enum(['enrolled', 'ready', ...INSTALL_STATES]);
+export type DeviceState = z.infer<typeof deviceStateSchema>;
+
+export const deviceQuerySchema = z.object({
+  selector: z.string().max(1024).default(''),
+  state: deviceStateSchema.optional(),
+  cursor: deviceIdSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+});
+export type DeviceQuery = z.infer<typeof deviceQuerySchema>;
+
+export const devicePatchSchema = z.strictObject({
+  name: z.string().min(1).max(64).optional(),
+  labels: boundedLabelsSchema.optional(),
+  budget: budgetSchema.strict().optional(),
+});
+export type DevicePatch = z.infer<typeof devicePatchSchema>;
+
+export const deviceSchema = z.object({
+  id: deviceIdSchema,
+  name: z.string(),
+  labels: labelsSchema,
+  state: deviceStateSchema,
+  budget: budgetSchema,
+  agentVersion: z.string().nullable(),
+  generation: z.number().int(),
+  running: runningSchema.nullable(),
+  failure: failureSchema.nullable(),
+  profileSha256: sha256Schema.nullable(),
+  createdAt: instantSchema,
+  seenAt: instantSchema.nullable(),
+});
+export type DeviceView = z.infer<typeof deviceSchema>;
+
+export const devicePageSchema = z.object({
+  devices: z.array(deviceSchema),
+  next: deviceIdSchema.nullable(),
+});
+
+export const profilesSchema = z.object({
+  profiles: z.array(
+    z.object({ sha256: sha256Schema, receivedAt: instantSchema, profile: profileSchema }),
+  ),
+});

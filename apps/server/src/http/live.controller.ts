@@ -1,0 +1,57 @@
+import { Controller, Get, Header, Redirect, Res, Sse, type MessageEvent } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { FastifyReply } from 'fastify';
+import { interval, map, merge, takeUntil, type Observable } from 'rxjs';
+import { DeviceChannel } from '../mqtt/device-channel.js';
+import { Database } from '../persistence/database.js';
+import { EventStream } from './event-stream.js';
+import { Metrics } from './metrics.js';
+
+const KEEP_ALIVE_MS = 15_000;
+
+/** How the server is, and what it does right now. */
+@ApiExcludeController()
+@Controller()
+export class LiveController {
+  constructor(
+    private readonly events: EventStream,
+    private readonly metrics: Metrics,
+    private readonly database: Database,
+    private readonly channel: DeviceChannel,
+  ) {}
+
+  @Get()
+  @Redirect('/api/docs', 302)
+  home(): void {
+    return;
+  }
+
+  /** 200 while database and broker are there, else 503; the body says which. */
+  @Get('health')
+  async health(@Res() reply: FastifyReply): Promise<void> {
+    const database = await this.database.read.counter
+      .count()
+      .then(() => 'up')
+      .catch(() => 'down');
+    const broker = this.channel.connected ? 'up' : 'down';
+    const status = database === 'up' && broker === 'up' ? 'ok' : 'error';
+    await reply.status(status === 'ok' ? 200 : 503).send({ status, database, broker });
+  }
+
+  @Get('metrics')
+  @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+  figures(): Promise<string> {
+    return this.metrics.registry.metrics();
+  }
+
+  @Sse('api/v1/events')
+  live(): Observable<MessageEvent> {
+    const events = this.events
+      .watch()
+      .pipe(map(({ type, data }): MessageEvent => ({ type, data })));
+    const alive = interval(KEEP_ALIVE_MS).pipe(
+      map((): MessageEvent => ({ type: 'alive', data: {} })),
+    );
+    return merge(events, alive).pipe(takeUntil(this.events.closed()));
+  }
+}

@@ -1,0 +1,100 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { setPriority } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import {
+  compressionMessageSchema,
+  type CompressionMessage,
+  type CompressionTask,
+} from './compression-messages.js';
+
+const WORKER = fileURLToPath(new URL('./compression-worker.js', import.meta.url));
+/** Below the server's own priority, so that the API answers while every core compresses. */
+const PRIORITY = 10;
+const STDERR_KEPT = 4096;
+
+/** A compression that ended without its result: what it said, or how its process died. */
+export class CompressionFailed extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = 'CompressionFailed';
+  }
+}
+
+type Outcome<T extends CompressionTask> = Extract<
+  CompressionMessage,
+  { type: T['type'] extends 'inspect' ? 'inspected' : 'compressed' }
+>;
+
+/**
+ * Runs one task in a process of its own; aborting kills the process.
+ * @throws CompressionFailed with the code of the library, or COMPRESS_PROCESS, COMPRESS_CANCELLED
+ */
+export function runCompression<T extends CompressionTask>(
+  task: T,
+  onProgress: (progress: { stage: string; done: number; total: number }) => void,
+  signal: AbortSignal,
+): Promise<Outcome<T>> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) {
+      reject(cancelled());
+      return;
+    }
+    const child = fork(WORKER, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
+    lowerPriority(child);
+    let errors = '';
+    child.stderr?.on('data', (part: Buffer) => {
+      errors = (errors + part.toString('utf8')).slice(-STDERR_KEPT);
+    });
+    const kill = (): void => void child.kill('SIGKILL');
+    signal.addEventListener('abort', kill, { once: true });
+    let outcome: Outcome<T> | null = null;
+    let failure: CompressionFailed | null = null;
+    child.on('message', (raw) => {
+      const parsed = compressionMessageSchema.safeParse(raw);
+      if (!parsed.success) {
+        failure = new CompressionFailed('COMPRESS_PROCESS', 'The worker said what it may not say.');
+        kill();
+      } else if (parsed.data.type === 'progress') {
+        onProgress(parsed.data);
+      } else if (parsed.data.type === 'failed') {
+        failure = new CompressionFailed(parsed.data.code, parsed.data.message);
+      } else {
+        outcome = parsed.data as Outcome<T>;
+      }
+    });
+    child.on('error', (cause) => {
+      failure = new CompressionFailed('COMPRESS_PROCESS', cause.message);
+    });
+    child.on('close', (code, endedBy) => {
+      signal.removeEventListener('abort', kill);
+      if (signal.aborted) reject(cancelled());
+      else if (failure) reject(failure);
+      else if (outcome) resolve(outcome);
+      else {
+        const how = endedBy === null ? `exit code ${String(code)}` : endedBy;
+        reject(
+          new CompressionFailed(
+            'COMPRESS_PROCESS',
+            `The compression process ended with ${how} before its result. ${errors.trim().slice(-500)}`,
+          ),
+        );
+      }
+    });
+    child.send(task);
+  });
+}
+
+const cancelled = (): CompressionFailed =>
+  new CompressionFailed('COMPRESS_CANCELLED', 'The compression was cancelled.');
+
+function lowerPriority(child: ChildProcess): void {
+  if (child.pid === undefined) return;
+  try {
+    setPriority(child.pid, PRIORITY);
+  } catch {
+    // The process has ended already; how is told by its close event.
+  }
+}

@@ -1,0 +1,137 @@
+import { randomUUID } from 'node:crypto';
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import {
+  contentTopic,
+  downTopic,
+  encodeChunk,
+  encodeMessage,
+  LIMITS,
+  SERVER_FILTER,
+  type Ack,
+  type ChunkFrame,
+  type Measure,
+  type TargetMessage,
+} from '@espalier/protocol';
+import { connect, type MqttClient } from 'mqtt';
+import { ServerError } from '../errors.js';
+import { Database } from '../persistence/database.js';
+
+interface DownBodies {
+  target: TargetMessage;
+  ack: Ack;
+  measure: Measure;
+}
+
+const RECONNECT_MS = 500;
+const PUBLISH_TIMEOUT_MS = 10_000;
+
+/** How the server shows itself to the broker. */
+export interface ServerLogin {
+  readonly url: string;
+  readonly username: string;
+  readonly password: string;
+}
+
+/** The server's MQTT connection: what devices say comes in, what they are told goes out. */
+@Injectable()
+export class DeviceChannel implements OnModuleDestroy {
+  private readonly logger = new Logger('mqtt');
+  private client: MqttClient | null = null;
+
+  constructor(private readonly database: Database) {}
+
+  get connected(): boolean {
+    return this.client?.connected ?? false;
+  }
+
+  /**
+   * Connects, and keeps connected.
+   * @param onMessage called with every message of a device
+   * @param onConnect called after each (re)connection, once subscribed
+   */
+  start(
+    { url, username, password }: ServerLogin,
+    onMessage: (topic: string, payload: Uint8Array) => void,
+    onConnect: () => void,
+  ): void {
+    const client = connect(url, {
+      clientId: username,
+      username,
+      password,
+      clean: true,
+      resubscribe: false,
+      queueQoSZero: false,
+      reconnectPeriod: RECONNECT_MS,
+      reconnectOnConnackError: true,
+      connectTimeout: 5_000,
+    });
+    this.client = client;
+    client.on('connect', () => {
+      client
+        .subscribeAsync(SERVER_FILTER, { qos: 1 })
+        .then(() => {
+          this.logger.log({ msg: 'connected to the broker', url });
+          onConnect();
+        })
+        .catch((cause: unknown) => this.logger.warn(cause));
+    });
+    client.on('error', (error) => this.logger.warn({ msg: 'broker', error: error.message }));
+    client.on('message', onMessage);
+  }
+
+  /**
+   * Tells one device something, at least once while it is connected or has a session.
+   * @throws ServerError DEVICE_UNREACHABLE when there is no broker connection
+   */
+  async publish<K extends keyof DownBodies>(
+    deviceId: string,
+    kind: K,
+    body: DownBodies[K],
+  ): Promise<void> {
+    const bytes = encodeMessage(
+      { id: randomUUID(), sentAt: new Date().toISOString(), epoch: this.database.epoch },
+      body,
+    );
+    if (bytes.byteLength > LIMITS.controlMessageBytes) {
+      throw new ServerError(
+        'DEVICE_UNREACHABLE',
+        500,
+        `The ${kind} message of ${bytes.byteLength} bytes is over the limit of ${LIMITS.controlMessageBytes}.`,
+      );
+    }
+    await this.send(downTopic(deviceId, kind), bytes, 1);
+  }
+
+  /** Sends one chunk to one device, at most once: what is lost is asked for again. */
+  async publishChunk(deviceId: string, frame: ChunkFrame): Promise<void> {
+    await this.send(downTopic(deviceId, 'chunk'), encodeChunk(frame), 0);
+  }
+
+  /** Sends one chunk to every device that listens to the artifact, at most once. */
+  async broadcastChunk(frame: ChunkFrame): Promise<void> {
+    await this.send(contentTopic(frame.artifactSha256), encodeChunk(frame), 0);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await this.client?.endAsync(true);
+  }
+
+  private async send(topic: string, bytes: Uint8Array, qos: 0 | 1): Promise<void> {
+    const { client } = this;
+    if (!client?.connected) {
+      throw new ServerError('DEVICE_UNREACHABLE', 503, 'The server has no broker connection now.');
+    }
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(
+        () => reject(new ServerError('DEVICE_UNREACHABLE', 503, 'The broker does not answer.')),
+        PUBLISH_TIMEOUT_MS,
+      );
+    });
+    try {
+      await Promise.race([client.publishAsync(topic, Buffer.from(bytes), { qos }), late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}

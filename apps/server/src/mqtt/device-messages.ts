@@ -1,0 +1,145 @@
+import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import {
+  decodeMessage,
+  parseTopic,
+  ProtocolError,
+  UP_SCHEMAS,
+  type Message,
+  type UpKind,
+} from '@espalier/protocol';
+import { TrustError } from '@espalier/trust';
+import type { z } from 'zod';
+import { DeliveryService } from '../rollout/delivery.js';
+import { Devices } from '../fleet/devices.js';
+import { ServerError } from '../errors.js';
+import { Metrics } from '../http/metrics.js';
+import { Database, type Transaction } from '../persistence/database.js';
+import { Rollouts } from '../rollout/rollouts.js';
+import { Telemetry } from '../telemetry/telemetry.js';
+import { DeviceChannel } from './device-channel.js';
+
+type UpBody<K extends UpKind> = z.infer<(typeof UP_SCHEMAS)[K]>;
+
+const IN_FLIGHT_LIMIT = 5_000;
+
+/**
+ * What devices say: parsed, committed once, and only then acknowledged. A message that is refused
+ * for its contents is acknowledged too, so that it is not sent for ever; one that could not be
+ * stored is not, and comes again.
+ */
+@Injectable()
+export class DeviceMessages implements OnModuleDestroy {
+  private readonly logger = new Logger('device-messages');
+  private readonly inFlight = new Set<Promise<void>>();
+
+  constructor(
+    private readonly database: Database,
+    private readonly channel: DeviceChannel,
+    private readonly devices: Devices,
+    private readonly rollouts: Rollouts,
+    private readonly telemetry: Telemetry,
+    private readonly delivery: DeliveryService,
+    private readonly metrics: Metrics,
+  ) {}
+
+  /** Takes one message; never throws. Over the bound messages are dropped, and come again. */
+  receive(topic: string, payload: Uint8Array): void {
+    if (this.inFlight.size >= IN_FLIGHT_LIMIT) {
+      this.metrics.countMessage('unknown', 'dropped');
+      return;
+    }
+    const work = this.take(topic, payload).finally(() => this.inFlight.delete(work));
+    this.inFlight.add(work);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.allSettled([...this.inFlight]);
+  }
+
+  private async take(topic: string, payload: Uint8Array): Promise<void> {
+    let kind: UpKind | 'unknown' = 'unknown';
+    try {
+      const parsed = parseTopic(topic);
+      if (parsed.direction !== 'up') return;
+      kind = parsed.kind;
+      await this.dispatch(parsed.deviceId, parsed.kind, payload);
+      this.metrics.countMessage(kind, 'taken');
+    } catch (cause) {
+      this.metrics.countMessage(kind, 'refused');
+      if (cause instanceof ProtocolError || cause instanceof TrustError) {
+        this.logger.warn({ msg: 'message refused', topic, code: cause.code, why: cause.message });
+      } else if (cause instanceof ServerError) {
+        this.logger.warn({ msg: 'message not taken', topic, code: cause.code, why: cause.message });
+      } else {
+        this.logger.error(cause);
+      }
+    }
+  }
+
+  private async dispatch(deviceId: string, kind: UpKind, payload: Uint8Array): Promise<void> {
+    if (kind === 'need') {
+      await this.delivery.answer(deviceId, decodeMessage(payload, UP_SCHEMAS.need).body);
+      return;
+    }
+    const publicKey = await this.devices.publicKey(deviceId);
+    if (!publicKey) throw new ServerError('NOT_FOUND', 404, `There is no device ${deviceId}.`);
+    switch (kind) {
+      case 'hello': {
+        const message = decodeMessage(payload, UP_SCHEMAS.hello);
+        await this.once(deviceId, message, async (transaction) => {
+          await this.devices.takeHello(transaction, deviceId, message.body);
+        });
+        await this.rollouts.deviceIsBack(deviceId, message.body);
+        return;
+      }
+      case 'profile': {
+        const message: Message<UpBody<'profile'>> = decodeMessage(payload, UP_SCHEMAS.profile);
+        await this.once(deviceId, message, (transaction) =>
+          this.devices.takeProfile(transaction, deviceId, message.body.profile),
+        );
+        return;
+      }
+      case 'telemetry': {
+        const message = decodeMessage(payload, UP_SCHEMAS.telemetry);
+        await this.once(deviceId, message, (transaction) =>
+          this.telemetry.take(transaction, deviceId, message.body),
+        );
+        return;
+      }
+      case 'report': {
+        const message = decodeMessage(payload, UP_SCHEMAS.report);
+        await this.takeReport(deviceId, message, publicKey);
+        return;
+      }
+    }
+  }
+
+  private async takeReport(
+    deviceId: string,
+    message: Message<UpBody<'report'>>,
+    publicKey: Uint8Array,
+  ): Promise<void> {
+    const report = this.rollouts.verify(deviceId, message.body.report, publicKey);
+    let after: () => Promise<void> = () => Promise.resolve();
+    await this.once(deviceId, message, async (transaction) => {
+      after = await this.rollouts.takeReport(transaction, deviceId, report);
+    });
+    await after();
+  }
+
+  /** Commits a message unless its id was committed before, then acknowledges it either way. */
+  private async once(
+    deviceId: string,
+    message: { readonly id: string },
+    write: (transaction: Transaction) => Promise<void>,
+  ): Promise<void> {
+    await this.database.write(async (transaction) => {
+      const key = { deviceId, messageId: message.id };
+      const seen = await transaction.inbox.findUnique({ where: { deviceId_messageId: key } });
+      if (seen) return;
+      await transaction.inbox.create({ data: { ...key, receivedAt: new Date() } });
+      await write(transaction);
+    });
+    await this.channel.publish(deviceId, 'ack', { of: message.id });
+  }
+}

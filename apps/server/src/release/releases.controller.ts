@@ -1,0 +1,49 @@
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Accepts, Returns, ZodBody } from '../http/zod.js';
+import { Releases } from './releases.js';
+import {
+  releaseListSchema,
+  releaseRequestSchema,
+  releaseViewSchema,
+  signatureSchema,
+  type ReleaseRequest,
+  type ReleaseView,
+  type SignatureRequest,
+} from './schemas.js';
+
+@ApiTags('releases')
+@Controller('api/v1/releases')
+export class ReleasesController {
+  constructor(private readonly releases: Releases) {}
+
+  @Post()
+  @Accepts(releaseRequestSchema)
+  @Returns(releaseViewSchema, 201)
+  create(@ZodBody(releaseRequestSchema) request: ReleaseRequest): Promise<ReleaseView> {
+    return this.releases.create(request.modelId, request.planId);
+  }
+
+  @Post(':id/signatures')
+  @HttpCode(200)
+  @Accepts(signatureSchema)
+  @Returns(releaseViewSchema)
+  sign(
+    @Param('id') id: string,
+    @ZodBody(signatureSchema) request: SignatureRequest,
+  ): Promise<ReleaseView> {
+    return this.releases.sign(id, request.signed);
+  }
+
+  @Get()
+  @Returns(releaseListSchema)
+  list(): Promise<{ releases: ReleaseView[] }> {
+    return this.releases.list();
+  }
+
+  @Get(':id')
+  @Returns(releaseViewSchema)
+  get(@Param('id') id: string): Promise<ReleaseView> {
+    return this.releases.get(id);
+  }
+}

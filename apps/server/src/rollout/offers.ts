@@ -1,0 +1,129 @@
+import { Injectable } from '@nestjs/common';
+import {
+  manifestSchema,
+  signedSchema,
+  type Manifest,
+  type Signed,
+  type TargetMessage,
+} from '@espalier/protocol';
+import { z } from 'zod';
+import { ServerError } from '../errors.js';
+import type { Target } from '../generated/prisma/client.js';
+import { Database, raise, type Transaction } from '../persistence/database.js';
+import { fromJson } from '../persistence/json.js';
+import { Keyring } from '../release/keyring.js';
+
+const TARGET_DAYS = 365;
+const TIMESTAMP_RENEW_MS = 12 * 3_600_000;
+const manifestsSchema = z.record(z.string(), manifestSchema);
+
+/** What a device is offered. */
+export interface OfferRequest {
+  readonly deviceId: string;
+  readonly rolloutId: string;
+  readonly attempt: number;
+  readonly purpose: 'update' | 'revert';
+  readonly releaseId: string;
+  readonly variantId: string;
+  readonly modelSha256: string;
+}
+
+/** What a device shall get now. */
+export interface CurrentOffer {
+  readonly target: Target;
+  readonly manifest: Manifest;
+  readonly release: Signed;
+}
+
+/** Targets: a generation for each, stored before it is sent, signed anew whenever it is. */
+@Injectable()
+export class Offers {
+  private timestamp: { signed: Signed; issuedAt: number } | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly keyring: Keyring,
+  ) {}
+
+  /** Stores the device's next target under the next generation, which never falls. */
+  async offer(transaction: Transaction, request: OfferRequest): Promise<void> {
+    const { generation } = await transaction.device.update({
+      where: { id: request.deviceId },
+      data: { generation: { increment: 1 } },
+    });
+    await transaction.target.create({ data: { ...request, generation, createdAt: new Date() } });
+    await transaction.device.update({
+      where: { id: request.deviceId },
+      data: { offered: generation },
+    });
+  }
+
+  /** Offers the device nothing from now on; what it runs stays. */
+  async withdraw(transaction: Transaction, deviceId: string): Promise<void> {
+    await transaction.device.update({ where: { id: deviceId }, data: { offered: null } });
+  }
+
+  /** The target on offer to a device; null: none. */
+  async current(deviceId: string): Promise<CurrentOffer | null> {
+    const { read } = this.database;
+    const device = await read.device.findUnique({
+      where: { id: deviceId },
+      select: { offered: true },
+    });
+    if (!device || device.offered === null) return null;
+    const target = await read.target.findUnique({
+      where: { deviceId_generation: { deviceId, generation: device.offered } },
+    });
+    const release = target
+      ? await read.release.findUnique({ where: { id: target.releaseId } })
+      : null;
+    if (!target || !release) return null;
+    const manifest = fromJson(manifestsSchema, release.manifests)[target.variantId];
+    const signed = fromJson(signedSchema.nullable(), release.signed);
+    if (!manifest || !signed) return null;
+    return { target, manifest, release: signed };
+  }
+
+  /** The message that carries an offer, its target signed now, under this server's epoch. */
+  async message(offer: CurrentOffer): Promise<TargetMessage> {
+    const { target, manifest, release } = offer;
+    const now = Date.now();
+    return {
+      root: this.keyring.signedRoot,
+      timestamp: await this.currentTimestamp(now),
+      target: this.keyring.signTarget({
+        type: 'target',
+        deviceId: target.deviceId,
+        generation: target.generation,
+        epoch: this.database.epoch,
+        rolloutId: target.rolloutId,
+        releaseId: target.releaseId,
+        variantId: target.variantId,
+        modelSha256: target.modelSha256,
+        issued: new Date(now).toISOString(),
+        expires: new Date(now + TARGET_DAYS * 86_400_000).toISOString(),
+      }),
+      release,
+      manifest,
+    };
+  }
+
+  private async currentTimestamp(now: number): Promise<Signed> {
+    if (this.timestamp && now - this.timestamp.issuedAt < TIMESTAMP_RENEW_MS) {
+      return this.timestamp.signed;
+    }
+    const version = await this.database.write((transaction) => raise(transaction, 'timestamp'));
+    this.timestamp = { signed: this.keyring.signTimestamp(version, now), issuedAt: now };
+    return this.timestamp.signed;
+  }
+}
+
+/** @throws ServerError RELEASE_UNSIGNED */
+export function requireSigned(releaseId: string, signed: Signed | null): Signed {
+  if (signed) return signed;
+  throw new ServerError(
+    'RELEASE_UNSIGNED',
+    409,
+    `Release ${releaseId} is not signed. Sign it offline and post it to /api/v1/releases/${releaseId}/signatures.`,
+  );
+}

@@ -1,0 +1,146 @@
+import { Injectable } from '@nestjs/common';
+import {
+  headOf,
+  restoreRollout,
+  step,
+  type Decision,
+  type DeviceRecord,
+  type Effect,
+  type RolloutEvent,
+  type RolloutHead,
+  type RolloutState,
+  type RolloutStatus,
+} from '@espalier/rollout';
+import type { Prisma } from '../generated/prisma/client.js';
+import { notFound } from '../errors.js';
+import { Database, type Transaction } from '../persistence/database.js';
+import { toJson } from '../persistence/json.js';
+
+/** Statuses in which time alone can change something. */
+export const LIVE: readonly RolloutStatus[] = ['running', 'paused', 'held', 'halting', 'aborting'];
+
+/** The outcome of a stored step. */
+export interface StoredStep {
+  readonly state: RolloutState;
+  readonly effects: readonly Effect[];
+  readonly decisions: readonly Decision[];
+}
+
+/**
+ * Rollouts in the database, and the live ones in memory too. Every step runs within a write, so
+ * steps of one rollout never overlap; a write that fails forgets what was in memory.
+ */
+@Injectable()
+export class RolloutStore {
+  private readonly states = new Map<string, RolloutState>();
+
+  constructor(private readonly database: Database) {
+    database.onRollback(() => this.states.clear());
+  }
+
+  async insert(
+    transaction: Transaction,
+    state: RolloutState,
+    ids: { releaseId: string; planId: string },
+    now: Date,
+  ): Promise<void> {
+    await transaction.rollout.create({
+      data: {
+        id: state.id,
+        ...ids,
+        status: state.status,
+        head: toJson(headOf(state)),
+        createdAt: now,
+        updatedAt: now,
+      },
+    });
+    await transaction.rolloutDevice.createMany({
+      data: [...state.devices.values()].map((record, position) => ({
+        rolloutId: state.id,
+        position,
+        ...columns(record),
+      })),
+    });
+  }
+
+  /** Reads a rollout. @throws ServerError NOT_FOUND */
+  async load(client: Database['read'] | Transaction, rolloutId: string): Promise<RolloutState> {
+    const row = await client.rollout.findUnique({ where: { id: rolloutId } });
+    if (!row) throw notFound(`rollout ${rolloutId}`);
+    const devices = await client.rolloutDevice.findMany({
+      where: { rolloutId },
+      orderBy: { position: 'asc' },
+    });
+    return restoreRollout(
+      row.head as unknown as RolloutHead,
+      devices.map((device) => device.record as unknown as DeviceRecord),
+    );
+  }
+
+  /** Steps a rollout and stores state, event and decisions in the same transaction. */
+  async step(
+    transaction: Transaction,
+    rolloutId: string,
+    event: RolloutEvent,
+    now: Date,
+  ): Promise<StoredStep> {
+    const before = this.states.get(rolloutId) ?? (await this.load(transaction, rolloutId));
+    const result = step(before, event, now.getTime());
+    const { state, effects, decisions, changed } = result;
+    this.keep(state);
+    if (result.quiet) return { state, effects, decisions };
+    await transaction.rollout.update({
+      where: { id: rolloutId },
+      data: { status: state.status, head: toJson(headOf(state)), updatedAt: now },
+    });
+    for (const deviceId of changed) {
+      const record = state.devices.get(deviceId);
+      if (!record) continue;
+      await transaction.rolloutDevice.update({
+        where: { rolloutId_deviceId: { rolloutId, deviceId } },
+        data: { status: record.status, record: toJson(record) },
+      });
+    }
+    const last = await transaction.rolloutEvent.findFirst({
+      where: { rolloutId },
+      orderBy: { seq: 'desc' },
+      select: { seq: true },
+    });
+    await transaction.rolloutEvent.create({
+      data: { rolloutId, seq: (last?.seq ?? 0) + 1, at: now, event: toJson(event) },
+    });
+    for (const decision of decisions) {
+      await transaction.rolloutDecision.create({
+        data: { rolloutId, seq: decision.seq, at: now, decision: toJson(decision) },
+      });
+    }
+    return { state, effects, decisions };
+  }
+
+  /** Ids of rollouts that a tick may change. */
+  async live(): Promise<string[]> {
+    const rows = await this.database.read.rollout.findMany({
+      where: { status: { in: [...LIVE] } },
+      select: { id: true },
+      orderBy: { createdAt: 'asc' },
+    });
+    return rows.map(({ id }) => id);
+  }
+
+  private keep(state: RolloutState): void {
+    if (LIVE.includes(state.status)) this.states.set(state.id, state);
+    else this.states.delete(state.id);
+  }
+}
+
+function columns(
+  record: DeviceRecord,
+): Omit<Prisma.RolloutDeviceCreateManyInput, 'rolloutId' | 'position'> {
+  return {
+    deviceId: record.deviceId,
+    status: record.status,
+    stage: record.stage,
+    variantId: record.variantId,
+    record: toJson(record),
+  };
+}

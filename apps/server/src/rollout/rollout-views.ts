@@ -1,0 +1,104 @@
+import { Injectable } from '@nestjs/common';
+import { count, ROLLOUT_STATUSES, type RolloutStatus } from '@espalier/rollout';
+import { notFound } from '../errors.js';
+import type { Rollout } from '../generated/prisma/client.js';
+import { Database } from '../persistence/database.js';
+import { DeliveryService } from './delivery.js';
+import { RolloutStore } from './rollout-store.js';
+import type { RolloutSummary, RolloutView } from './schemas.js';
+
+const LISTED = 200;
+const DECISIONS = 10_000;
+
+/** What can be seen of rollouts. */
+@Injectable()
+export class RolloutViews {
+  constructor(
+    private readonly database: Database,
+    private readonly store: RolloutStore,
+    private readonly delivery: DeliveryService,
+  ) {}
+
+  async list(): Promise<{ rollouts: RolloutSummary[] }> {
+    const rows = await this.database.read.rollout.findMany({
+      orderBy: [{ createdAt: 'desc' }, { id: 'asc' }],
+      take: LISTED,
+    });
+    return { rollouts: rows.map(summaryOf) };
+  }
+
+  /** @throws ServerError NOT_FOUND */
+  async get(id: string): Promise<RolloutView> {
+    const row = await this.row(id);
+    const state = await this.store.load(this.database.read, id);
+    const targets = await this.database.read.target.findMany({
+      where: { rolloutId: id },
+      select: { deviceId: true, generation: true, sentBytes: true },
+    });
+    const sent = new Map<string, number>();
+    for (const { deviceId, generation, sentBytes } of targets) {
+      const bytes = Number(sentBytes) + this.delivery.unsavedBytes(deviceId, generation);
+      sent.set(deviceId, (sent.get(deviceId) ?? 0) + bytes);
+    }
+    return {
+      ...summaryOf(row),
+      spec: state.spec,
+      stage: state.stage,
+      stages: state.spec.stages.map(({ percent }, stage) => {
+        const counts = count(state, stage, null);
+        return { percent, devices: Object.values(counts).reduce((a, b) => a + b, 0), counts };
+      }),
+      haltedVariants: [...state.haltedVariants],
+      devices: [...state.devices.values()].map((record) => ({
+        deviceId: record.deviceId,
+        variantId: record.variantId,
+        stage: record.stage,
+        status: record.status,
+        attempt: record.attempt,
+        failure: record.failure,
+        since: new Date(record.since).toISOString(),
+        sentBytes: sent.get(record.deviceId) ?? 0,
+      })),
+      bytesSent: [...sent.values()].reduce((a, b) => a + b, 0),
+    };
+  }
+
+  /** Every decision so far, in order, with what it rests on. @throws ServerError NOT_FOUND */
+  async decisions(id: string): Promise<{ decisions: Record<string, unknown>[] }> {
+    await this.row(id);
+    const rows = await this.database.read.rolloutDecision.findMany({
+      where: { rolloutId: id },
+      orderBy: { seq: 'asc' },
+      take: DECISIONS,
+    });
+    return {
+      decisions: rows.map((row) => ({
+        ...(row.decision as Record<string, unknown>),
+        at: row.at.toISOString(),
+      })),
+    };
+  }
+
+  private async row(id: string): Promise<Rollout> {
+    const row = await this.database.read.rollout.findUnique({ where: { id } });
+    if (!row) throw notFound(`rollout ${id}`);
+    return row;
+  }
+}
+
+function summaryOf(row: Rollout): RolloutSummary {
+  return {
+    id: row.id,
+    releaseId: row.releaseId,
+    planId: row.planId,
+    status: statusOf(row.status),
+    createdAt: row.createdAt.toISOString(),
+    updatedAt: row.updatedAt.toISOString(),
+  };
+}
+
+function statusOf(text: string): RolloutStatus {
+  const status = ROLLOUT_STATUSES.find((known) => known === text);
+  if (!status) throw new Error(`A stored rollout has status ${text}.`);
+  return status;
+}

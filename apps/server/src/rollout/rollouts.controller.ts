@@ -1,0 +1,102 @@
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Accepts, Returns, ZodBody } from '../http/zod.js';
+import { RolloutViews } from './rollout-views.js';
+import { Rollouts } from './rollouts.js';
+import {
+  abortSchema,
+  decisionListSchema,
+  orderSchema,
+  resumeSchema,
+  rolloutListSchema,
+  rolloutRequestSchema,
+  rolloutViewSchema,
+  type AbortRequest,
+  type OrderRequest,
+  type ResumeRequest,
+  type RolloutRequest,
+  type RolloutView,
+} from './schemas.js';
+
+@ApiTags('rollouts')
+@Controller('api/v1/rollouts')
+export class RolloutsController {
+  constructor(
+    private readonly rollouts: Rollouts,
+    private readonly views: RolloutViews,
+  ) {}
+
+  @Post()
+  @Accepts(rolloutRequestSchema)
+  @Returns(rolloutViewSchema, 201)
+  async create(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<RolloutView> {
+    return this.views.get(await this.rollouts.create(request));
+  }
+
+  @Get()
+  @Returns(rolloutListSchema)
+  list(): Promise<z.infer<typeof rolloutListSchema>> {
+    return this.views.list();
+  }
+
+  @Get(':id')
+  @Returns(rolloutViewSchema)
+  get(@Param('id') id: string): Promise<RolloutView> {
+    return this.views.get(id);
+  }
+
+  @Get(':id/decisions')
+  @Returns(decisionListSchema)
+  decisions(@Param('id') id: string): Promise<z.infer<typeof decisionListSchema>> {
+    return this.views.decisions(id);
+  }
+
+  @Post(':id/start')
+  @HttpCode(200)
+  @Accepts(orderSchema)
+  @Returns(rolloutViewSchema)
+  async start(
+    @Param('id') id: string,
+    @ZodBody(orderSchema) order: OrderRequest,
+  ): Promise<RolloutView> {
+    await this.rollouts.order(id, { type: 'start', ...order });
+    return this.views.get(id);
+  }
+
+  @Post(':id/pause')
+  @HttpCode(200)
+  @Accepts(orderSchema)
+  @Returns(rolloutViewSchema)
+  async pause(
+    @Param('id') id: string,
+    @ZodBody(orderSchema) order: OrderRequest,
+  ): Promise<RolloutView> {
+    await this.rollouts.order(id, { type: 'pause', ...order });
+    return this.views.get(id);
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  @Accepts(resumeSchema)
+  @Returns(rolloutViewSchema)
+  async resume(
+    @Param('id') id: string,
+    @ZodBody(resumeSchema) { promote, ...order }: ResumeRequest,
+  ): Promise<RolloutView> {
+    await this.rollouts.order(id, { type: promote ? 'promote' : 'resume', ...order });
+    return this.views.get(id);
+  }
+
+  @Post(':id/abort')
+  @HttpCode(200)
+  @Accepts(abortSchema)
+  @Returns(rolloutViewSchema)
+  async abort(
+    @Param('id') id: string,
+    @ZodBody(abortSchema) order: AbortRequest,
+  ): Promise<RolloutView> {
+    await this.rollouts.order(id, { type: 'abort', ...order });
+    return this.views.get(id);
+  }
+}

@@ -1,0 +1,318 @@
+import { randomBytes } from 'node:crypto';
+import { Injectable, Logger } from '@nestjs/common';
+import {
+  releaseSchema,
+  runningSchema,
+  signedSchema,
+  type Hello,
+  type ReportPayload,
+  type Signed,
+} from '@espalier/protocol';
+import {
+  createRollout,
+  type Member,
+  type Previous,
+  type RolloutEvent,
+  type RolloutSpecInput,
+} from '@espalier/rollout';
+import { TrustError, verifyReport } from '@espalier/trust';
+import { notFound, ServerError } from '../errors.js';
+import { Devices } from '../fleet/devices.js';
+import { EventStream } from '../http/event-stream.js';
+import { DeviceChannel } from '../mqtt/device-channel.js';
+import { Database, type Transaction } from '../persistence/database.js';
+import { fromJson, toJson } from '../persistence/json.js';
+import { Plans } from '../tuning/plans.js';
+import { DeliveryService } from './delivery.js';
+import { Offers, requireSigned } from './offers.js';
+import { LIVE, RolloutStore, type StoredStep } from './rollout-store.js';
+import type { RolloutRequest } from './schemas.js';
+
+const SENDS_AT_ONCE = 32;
+
+/** What is left to do once a step is committed. */
+export type AfterCommit = () => Promise<void>;
+
+/** The shell around the rollout machine: load, step, store in one transaction, and only then act. */
+@Injectable()
+export class Rollouts {
+  private readonly logger = new Logger('rollouts');
+
+  constructor(
+    private readonly database: Database,
+    private readonly store: RolloutStore,
+    private readonly offers: Offers,
+    private readonly plans: Plans,
+    private readonly devices: Devices,
+    private readonly delivery: DeliveryService,
+    private readonly channel: DeviceChannel,
+    private readonly events: EventStream,
+  ) {}
+
+  /**
+   * Writes a rollout down; nothing is sent before its start.
+   * @throws ServerError NOT_FOUND, RELEASE_UNSIGNED, RELEASE_MISMATCH, ROLLOUT_DEVICE_BUSY; RolloutError
+   */
+  async create(request: RolloutRequest): Promise<string> {
+    const { releaseId, planId, ...spec } = request;
+    const release = await this.database.read.release.findUnique({ where: { id: releaseId } });
+    if (!release) throw notFound(`release ${releaseId}`);
+    requireSigned(releaseId, fromJson(signedSchema.nullable(), release.signed));
+    const plan = await this.plans.get(planId);
+    if (plan.modelId !== release.modelId) {
+      throw new ServerError(
+        'RELEASE_MISMATCH',
+        409,
+        `Plan ${planId} is for model ${plan.modelId}, release ${releaseId} for ${release.modelId}.`,
+      );
+    }
+    const variants = Object.fromEntries(
+      fromJson(releaseSchema, release.document).variants.map((variant) => [
+        variant.id,
+        { modelSha256: variant.model.sha256 },
+      ]),
+    );
+    const id = `r-${randomBytes(6).toString('hex')}`;
+    const now = new Date();
+    await this.database.write(async (transaction) => {
+      const members: Member[] = [];
+      for (const { deviceId, candidateId } of plan.assignments) {
+        if (candidateId === null) continue;
+        const previous = await this.previousOf(transaction, deviceId);
+        members.push({ deviceId, variantId: candidateId, previous });
+      }
+      await refuseBusy(transaction, members);
+      const state = createRollout(id, spec as RolloutSpecInput, variants, members, now.getTime());
+      await this.store.insert(transaction, state, { releaseId, planId }, now);
+    });
+    return id;
+  }
+
+  /**
+   * Carries out a person's order.
+   * @throws ServerError NOT_FOUND, ROLLOUT_NOT_ALLOWED when the rollout's status has no such move
+   */
+  async order(rolloutId: string, event: Exclude<RolloutEvent, { type: 'report' }>): Promise<void> {
+    const decided = await this.stepNow(rolloutId, event);
+    if (decided === 0 && event.type !== 'tick' && event.type !== 'hello') {
+      const { status } = await this.store.load(this.database.read, rolloutId);
+      throw new ServerError(
+        'ROLLOUT_NOT_ALLOWED',
+        409,
+        `Rollout ${rolloutId} is ${status}; it cannot ${event.type} now.`,
+      );
+    }
+  }
+
+  /** Lets time pass for every live rollout. */
+  async tick(): Promise<void> {
+    for (const rolloutId of await this.store.live()) {
+      await this.stepNow(rolloutId, { type: 'tick' });
+    }
+  }
+
+  /**
+   * Verifies a device's report by the device's own key.
+   * @throws TrustError
+   */
+  verify(deviceId: string, signed: Signed, publicKey: Uint8Array): ReportPayload {
+    const report = verifyReport(signed, publicKey);
+    if (report.deviceId !== deviceId) {
+      throw new TrustError('TRUST_PAYLOAD', `The report names ${report.deviceId}.`);
+    }
+    return report;
+  }
+
+  /** Takes a verified report within a write. @returns what to do once it is committed */
+  async takeReport(
+    transaction: Transaction,
+    deviceId: string,
+    report: ReportPayload,
+  ): Promise<AfterCommit> {
+    const target = await transaction.target.findUnique({
+      where: { deviceId_generation: { deviceId, generation: report.generation } },
+    });
+    const device = await transaction.device.findUniqueOrThrow({ where: { id: deviceId } });
+    const stale = report.generation < device.generation;
+    const { state, loadedSha256, probe, failure } = report;
+    let result: StoredStep | null = null;
+    if (target?.rolloutId) {
+      result = await this.store.step(
+        transaction,
+        target.rolloutId,
+        {
+          type: 'report',
+          deviceId,
+          attempt: target.attempt,
+          state,
+          loadedSha256,
+          probe: probe ? { finite: probe.finite } : null,
+          failure,
+        },
+        new Date(),
+      );
+    }
+    const record = result?.state.devices.get(deviceId);
+    const judged =
+      record && target && record.attempt === target.attempt && record.failure && state === 'active'
+        ? { state: 'failed' as const, failure: record.failure }
+        : { state, failure };
+    await transaction.device.update({
+      where: { id: deviceId },
+      data: {
+        seenAt: new Date(),
+        ...(report.running ? { running: toJson(report.running) } : {}),
+        ...(stale || !judged.failure ? {} : { failure: toJson(judged.failure) }),
+      },
+    });
+    if (!stale) await this.devices.setState(transaction, deviceId, judged.state);
+    return result && target?.rolloutId
+      ? this.storeEffects(transaction, target.rolloutId, result)
+      : () => Promise.resolve();
+  }
+
+  /** Answers a device that connected: a missing one is tried again, and it gets what is on offer. */
+  async deviceIsBack(deviceId: string, hello: Hello): Promise<void> {
+    const missing = await this.database.read.rolloutDevice.findMany({
+      where: { deviceId, status: 'missing' },
+      select: { rolloutId: true },
+    });
+    const live = await this.store.live();
+    for (const { rolloutId } of missing) {
+      if (live.includes(rolloutId)) await this.stepNow(rolloutId, { type: 'hello', deviceId });
+    }
+    const offer = await this.offers.current(deviceId);
+    if (!offer) return;
+    const done =
+      hello.generation >= offer.target.generation &&
+      hello.running?.modelSha256 === offer.target.modelSha256;
+    if (!done) await this.send(deviceId);
+  }
+
+  /** Sends again what devices at work have on offer, as after a lost broker. */
+  async offerAgain(): Promise<void> {
+    const rows = await this.database.read.rolloutDevice.findMany({
+      where: {
+        rolloutId: { in: await this.store.live() },
+        status: { in: ['sent', 'working', 'reverting'] },
+      },
+      select: { deviceId: true },
+    });
+    await this.sendAll(rows.map(({ deviceId }) => deviceId));
+  }
+
+  /** One step in a transaction of its own, its effects after it. @returns decisions taken */
+  private async stepNow(rolloutId: string, event: RolloutEvent): Promise<number> {
+    const { after, decided } = await this.database.write(async (transaction) => {
+      const result = await this.store.step(transaction, rolloutId, event, new Date());
+      return {
+        after: await this.storeEffects(transaction, rolloutId, result),
+        decided: result.decisions.length,
+      };
+    });
+    await after();
+    return decided;
+  }
+
+  /** Stores what a step's effects change; sending comes after the commit. */
+  private async storeEffects(
+    transaction: Transaction,
+    rolloutId: string,
+    { state, effects, decisions }: StoredStep,
+  ): Promise<AfterCommit> {
+    const rollout = await transaction.rollout.findUniqueOrThrow({
+      where: { id: rolloutId },
+      select: { releaseId: true },
+    });
+    const toSend: string[] = [];
+    for (const effect of effects) {
+      const { deviceId } = effect;
+      switch (effect.type) {
+        case 'send':
+          await this.offers.offer(transaction, {
+            deviceId,
+            rolloutId,
+            attempt: effect.attempt,
+            purpose: 'update',
+            releaseId: rollout.releaseId,
+            variantId: effect.variantId,
+            modelSha256: state.variants[effect.variantId]?.modelSha256 ?? '',
+          });
+          toSend.push(deviceId);
+          break;
+        case 'revert':
+          await this.offers.offer(transaction, {
+            deviceId,
+            rolloutId,
+            attempt: effect.attempt,
+            purpose: 'revert',
+            ...effect.to,
+          });
+          toSend.push(deviceId);
+          break;
+        case 'withdraw':
+          await this.offers.withdraw(transaction, deviceId);
+          break;
+      }
+    }
+    return async () => {
+      for (const { deviceId } of effects) this.delivery.forget(deviceId);
+      for (const decision of decisions) {
+        this.logger.log({ msg: 'decision', rolloutId, decision });
+        this.events.emit({ type: 'decision', data: { rolloutId, decision } });
+      }
+      if (decisions.length > 0) {
+        const { status, stage } = state;
+        this.events.emit({ type: 'rollout', data: { id: rolloutId, status, stage } });
+      }
+      await this.sendAll(toSend);
+    };
+  }
+
+  private async sendAll(deviceIds: readonly string[]): Promise<void> {
+    for (let at = 0; at < deviceIds.length; at += SENDS_AT_ONCE) {
+      await Promise.all(deviceIds.slice(at, at + SENDS_AT_ONCE).map((id) => this.send(id)));
+    }
+  }
+
+  /** Sends what is on offer. Failing is no loss: the device asks at its next hello. */
+  private async send(deviceId: string): Promise<void> {
+    try {
+      const offer = await this.offers.current(deviceId);
+      if (!offer) return;
+      await this.channel.publish(deviceId, 'target', await this.offers.message(offer));
+    } catch (cause) {
+      this.logger.warn({ msg: 'target not sent', deviceId, why: String(cause) });
+    }
+  }
+
+  /** What a device runs now, if it can be sent back to it. */
+  private async previousOf(transaction: Transaction, deviceId: string): Promise<Previous | null> {
+    const device = await transaction.device.findUnique({ where: { id: deviceId } });
+    const running = fromJson(runningSchema.nullable(), device?.running ?? null);
+    if (!running) return null;
+    const release = await transaction.release.findUnique({ where: { id: running.releaseId } });
+    return release?.signed ? running : null;
+  }
+}
+
+/** @throws ServerError ROLLOUT_DEVICE_BUSY */
+async function refuseBusy(transaction: Transaction, members: readonly Member[]): Promise<void> {
+  const open = await transaction.rollout.findMany({
+    where: { status: { in: ['draft', ...LIVE] } },
+    select: { id: true },
+  });
+  const busy = await transaction.rolloutDevice.findFirst({
+    where: {
+      rolloutId: { in: open.map(({ id }) => id) },
+      deviceId: { in: members.map(({ deviceId }) => deviceId) },
+    },
+  });
+  if (busy) {
+    throw new ServerError(
+      'ROLLOUT_DEVICE_BUSY',
+      409,
+      `${busy.deviceId} is in rollout ${busy.rolloutId}, which has not ended; abort that one first.`,
+    );
+  }
+}

@@ -1,0 +1,110 @@
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { AddressInfo } from 'node:net';
+import multipart from '@fastify/multipart';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { Logger } from 'pino';
+import { AppModule } from './app.module.js';
+import type { Configuration } from './configuration.js';
+import { EventStream } from './http/event-stream.js';
+import { Metrics } from './http/metrics.js';
+import { PinoLogger } from './http/pino-logger.js';
+import { ProblemFilter } from './http/problem.js';
+import { Database } from './persistence/database.js';
+import { migrate } from './persistence/migrate.js';
+import { lockDatabase } from './persistence/server-lock.js';
+import { Keyring } from './release/keyring.js';
+
+const LOCK_WAIT_MS = 5_000;
+const JSON_BODY_BYTES = 1024 * 1024;
+
+/** A running server. */
+export interface RunningServer {
+  readonly url: string;
+  /** Stops taking requests, finishes what is at work, and lets the database go. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts the server: lock, migrate, raise the epoch, keys, then the API, the broker and the clock.
+ * @throws ServerError DATABASE_IN_USE, DATABASE_TOO_NEW, DATABASE_CHANGED
+ */
+export async function startServer(
+  configuration: Configuration,
+  pino: Logger,
+): Promise<RunningServer> {
+  mkdirSync(configuration.dataDir, { recursive: true });
+  mkdirSync(dirname(configuration.databasePath), { recursive: true });
+  const unlock = lockDatabase(configuration.databasePath, LOCK_WAIT_MS);
+  try {
+    const applied = migrate(configuration.databasePath);
+    const database = await Database.open(configuration.databasePath);
+    pino.info({ applied, epoch: database.epoch }, 'database open');
+    const keyring = Keyring.open(
+      join(configuration.dataDir, 'keys'),
+      {
+        selfSign: configuration.selfSign,
+        releaseKeys: configuration.releaseKeys.map((key) => Buffer.from(key, 'base64')),
+      },
+      Date.now(),
+    );
+    if (keyring.signsReleases) {
+      pino.warn(
+        'ESPALIER_SELF_SIGN=1: this server signs releases by itself; for demonstrations only',
+      );
+    }
+    const app = await listen(
+      AppModule.on({ configuration, database, keyring }),
+      configuration,
+      pino,
+    );
+    const { port } = app.getHttpServer().address() as AddressInfo;
+    const url = `http://${configuration.host}:${port}`;
+    return {
+      url,
+      close: async () => {
+        app.get(EventStream).close();
+        await app.close();
+        await database.close();
+        unlock();
+      },
+    };
+  } catch (cause) {
+    unlock();
+    throw cause;
+  }
+}
+
+async function listen(
+  module: ReturnType<typeof AppModule.on>,
+  configuration: Configuration,
+  pino: Logger,
+): Promise<NestFastifyApplication> {
+  const adapter = new FastifyAdapter({
+    bodyLimit: JSON_BODY_BYTES,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 256 },
+  });
+  const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {
+    logger: new PinoLogger(pino),
+    abortOnError: false,
+  });
+  await app.register(multipart);
+  app.useGlobalFilters(new ProblemFilter());
+  const metrics = app.get(Metrics);
+  adapter.getInstance().addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'unknown';
+    metrics.observeRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
+    done();
+  });
+  const description = new DocumentBuilder()
+    .setTitle('Espalier')
+    .setDescription('Train once, fit every device. Errors are problem+json with stable codes.')
+    .setVersion('1')
+    .build();
+  SwaggerModule.setup('api/docs', app, SwaggerModule.createDocument(app, description));
+  await app.listen(configuration.port, configuration.host);
+  return app;
+}

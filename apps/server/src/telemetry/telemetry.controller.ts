@@ -1,0 +1,27 @@
+import { Controller, Get, Param } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { Devices } from '../fleet/devices.js';
+import { AcceptsQuery, Returns, ZodQuery } from '../http/zod.js';
+import { telemetryPageSchema, telemetryQuerySchema, type TelemetryQuery } from './schemas.js';
+import { Telemetry } from './telemetry.js';
+
+@ApiTags('telemetry')
+@Controller('api/v1')
+export class TelemetryController {
+  constructor(
+    private readonly devices: Devices,
+    private readonly telemetry: Telemetry,
+  ) {}
+
+  @Get('devices/:id/telemetry')
+  @AcceptsQuery(telemetryQuerySchema)
+  @Returns(telemetryPageSchema)
+  async ofDevice(
+    @Param('id') id: string,
+    @ZodQuery(telemetryQuerySchema) query: TelemetryQuery,
+  ): Promise<z.infer<typeof telemetryPageSchema>> {
+    await this.devices.get(id);
+    return this.telemetry.ofDevice(id, query);
+  }
+}

@@ -1,0 +1,24 @@
+import { Controller, Get, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Accepts, Returns, ZodBody } from '../http/zod.js';
+import { Plans } from './plans.js';
+import { planRequestSchema, planSchema, type PlanRequest, type PlanView } from './schemas.js';
+
+@ApiTags('plans')
+@Controller('api/v1/plans')
+export class PlansController {
+  constructor(private readonly plans: Plans) {}
+
+  @Post()
+  @Accepts(planRequestSchema)
+  @Returns(planSchema, 201)
+  create(@ZodBody(planRequestSchema) request: PlanRequest): Promise<PlanView> {
+    return this.plans.create(request);
+  }
+
+  @Get(':id')
+  @Returns(planSchema)
+  get(@Param('id') id: string): Promise<PlanView> {
+    return this.plans.get(id);
+  }
+}
