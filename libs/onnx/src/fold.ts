@@ -9,7 +9,7 @@ import { elementCount, tensorOf, type Tensor } from './tensor.js';
 /** Results larger than this, and than what they are made from, would only make the file grow. */
 const SMALL = 1024;
 
-const MAX_ELEMENTS = 4 * 2 ** 20;
+const MAX_ELEMENTS = 2 ** 20;
 
 /**
  * Make initialisers of what does not depend on the inputs: Constant nodes, exact arithmetic over

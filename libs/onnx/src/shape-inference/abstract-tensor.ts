@@ -27,11 +27,14 @@ export function known(
   dims: readonly number[],
   data: ArrayLike<number>,
 ): AbstractTensor {
-  return { dtype, dims, data: Float64Array.from(data, (value) => inRange(dtype, value)) };
+  const held = new Float64Array(data.length);
+  for (let i = 0; i < held.length; i++) held[i] = inRange(dtype, data[i] ?? NaN);
+  return { dtype, dims, data: held };
 }
 
 export function areKnown(values: ArrayLike<number>): boolean {
-  return !Array.from(values).some(Number.isNaN);
+  for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return false;
+  return true;
 }
 
 const RANGES: Partial<Record<DType, readonly [number, number]>> = {

@@ -101,13 +101,13 @@ function joined(
   if (Number.isNaN(size) || inputs.every(({ data }) => data === undefined)) {
     return shaped(dtype, dims);
   }
-  return known(
-    dtype,
-    dims,
-    inputs.flatMap(({ data, dims: own }) =>
-      data === undefined ? new Array<number>(own?.[0] ?? 0).fill(NaN) : Array.from(data),
-    ),
-  );
+  const out = new Float64Array(size).fill(NaN);
+  let offset = 0;
+  for (const { data, dims: own } of inputs) {
+    if (data !== undefined) out.set(data, offset);
+    offset += own?.[0] ?? 0;
+  }
+  return known(dtype, dims, out);
 }
 
 const gather: Rule = (scope) => {
