@@ -1,0 +1,203 @@
+import {
+  ackSchema,
+  decodeMessage,
+  measureSchema,
+  ProtocolError,
+  rootSchema,
+  targetMessageSchema,
+  type DownKind,
+  type Hello,
+  type Root,
+} from '@espalier/protocol';
+import { payloadBytes } from '@espalier/trust';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { enrol } from './enrol/enrolment.js';
+import { AgentError } from './errors.js';
+import { Installer } from './install/installer.js';
+import { Loader } from './install/loader.js';
+import { SlotFiles } from './install/slots.js';
+import { Greeting } from './link/greeting.js';
+import { Link } from './link/link.js';
+import type { AgentOptions } from './options.js';
+import { Courier } from './report/courier.js';
+import { Outbox } from './report/outbox.js';
+import { ProfileKeeper } from './report/profile-keeper.js';
+import { reportBody, runningOf } from './report/reporter.js';
+import { ModelWorker, WorkerCallError } from './run/model-worker.js';
+import { Serving } from './run/serving.js';
+import { StateStore } from './store/agent-state.js';
+import { AGENT_VERSION } from './version.js';
+
+/** An agent that runs. */
+export interface RunningAgent {
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts an agent: enrols if need be, measures the device, loads what it ran before, connects.
+ * @throws AgentError, TrustError when it cannot start at all
+ */
+export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
+  mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  const identity = await enrol(options, log);
+  const { deviceId, brokerUrl, credential, key } = identity;
+  const state = StateStore.open(options.stateDir, identity.root);
+  state.change({ restarts: state.value.restarts + 1 });
+
+  const worker = new ModelWorker(
+    { inputPath: options.inputPath, emulatedSlowdown: options.emulatedSlowdown },
+    (reason) => {
+      log.error({ reason }, 'the inference worker broke down');
+      installer.workerLost();
+    },
+  );
+  await checkInput(worker, options);
+
+  const outbox = Outbox.open(join(options.stateDir, 'outbox'));
+  const profiles = profileKeeper(options);
+  const bootId = randomUUID();
+  const epoch = (): number => state.value.epoch;
+
+  const link = new Link(
+    { brokerUrl, deviceId, credential },
+    {
+      connected: () => {
+        greeting.start();
+        courier.resume();
+        installer.connected();
+      },
+      disconnected: () => {
+        greeting.stop();
+        installer.disconnected();
+      },
+      message: (kind, payload) => receive(kind, payload),
+    },
+    log,
+  );
+  const courier = new Courier(outbox, link);
+  const greeting = new Greeting(() => link.send('hello', hello(), epoch()));
+
+  const files = new SlotFiles(options.stateDir);
+  const serving = new Serving(
+    worker,
+    {
+      hasInput: options.inputPath !== null,
+      inferenceIntervalMs: options.inferenceIntervalMs,
+      telemetryIntervalMs: options.telemetryIntervalMs,
+      emulatedSlowdown: options.emulatedSlowdown,
+      restarts: state.value.restarts - 1,
+    },
+    (telemetry) => courier.post('telemetry', telemetry, epoch()),
+    log,
+  );
+  const installer: Installer = new Installer({
+    deviceId,
+    trustedRoot: () => rootOf(state),
+    state,
+    files,
+    downloadDir: join(options.stateDir, 'download'),
+    loader: new Loader(state, files, worker, options.watchdogMs, log),
+    serving,
+    limits: { memoryBytes: options.memoryLimitBytes, storageBytes: options.storageLimitBytes },
+    ask: (need) => link.ready && link.send('need', need, epoch()) !== '',
+    listenToContent: (sha256) => link.listenToContent(sha256),
+    report,
+    log,
+  });
+
+  function report(): void {
+    const { install } = state.value;
+    if (!install) return;
+    const { running, receivedBytes } = installer;
+    const context = { deviceId, key, running, receivedBytes, at: new Date() };
+    courier.post('report', reportBody(install, context), epoch());
+  }
+
+  function hello(): Hello {
+    return {
+      agentVersion: AGENT_VERSION,
+      bootId,
+      generation: state.value.generation,
+      running: runningOf(installer.running),
+      profileSha256: profiles.sha256,
+    };
+  }
+
+  function receive(kind: DownKind, payload: Uint8Array): void {
+    greeting.stop();
+    try {
+      if (kind === 'chunk') installer.chunk(payload);
+      else control(kind, payload);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');
+    }
+  }
+
+  function control(kind: 'target' | 'ack' | 'measure', payload: Uint8Array): void {
+    if (kind === 'target') {
+      installer.offer(decodeMessage(payload, targetMessageSchema).body);
+    } else if (kind === 'ack') {
+      courier.acknowledged(decodeMessage(payload, ackSchema).body.of);
+    } else {
+      const { reason } = decodeMessage(payload, measureSchema).body;
+      log.info({ reason }, 'measuring again');
+      void installer.undisturbed(measure);
+    }
+  }
+
+  async function measure(): Promise<void> {
+    try {
+      const profile = await profiles.measure();
+      log.info({ seconds: profile.measuringSeconds }, 'device measured');
+      courier.post('profile', { profile }, epoch());
+    } catch (error) {
+      log.error({ err: error }, 'the device could not be measured');
+    }
+  }
+
+  if (!profiles.profile) await measure();
+  await installer.start();
+  report();
+  link.start();
+  return {
+    async stop() {
+      greeting.stop();
+      await installer.stop();
+      courier.stop();
+      await link.stop();
+      await worker.stop();
+    },
+  };
+}
+
+function profileKeeper(options: AgentOptions): ProfileKeeper {
+  const { stateDir, memoryLimitBytes, storageLimitBytes, emulatedSlowdown, quickProfile } = options;
+  return new ProfileKeeper({
+    stateDir,
+    quick: quickProfile,
+    ...(memoryLimitBytes === undefined ? {} : { memoryLimitBytes }),
+    ...(storageLimitBytes === undefined ? {} : { storageLimitBytes }),
+    ...(emulatedSlowdown === null ? {} : { emulatedSlowdown }),
+  });
+}
+
+/** An input that cannot be read is a mistake in the command, not in a model. */
+async function checkInput(worker: ModelWorker, { inputPath }: AgentOptions): Promise<void> {
+  if (inputPath === null) return;
+  try {
+    await worker.call('open', null);
+  } catch (error) {
+    if (!(error instanceof WorkerCallError)) throw error;
+    throw new AgentError('AGENT_OPTIONS', `--input ${inputPath}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** The trusted root, which was verified before it was kept. */
+const rootOf = (state: StateStore): Root =>
+  rootSchema.parse(JSON.parse(Buffer.from(payloadBytes(state.value.root)).toString('utf8')));

@@ -1,0 +1,128 @@
+import { labelsSchema } from '@espalier/protocol';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+
+const MEBIBYTE = 1024 * 1024;
+
+/** How an agent runs. */
+export interface AgentOptions {
+  readonly server: string;
+  readonly token: string | undefined;
+  readonly stateDir: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly memoryLimitBytes: number | undefined;
+  readonly storageLimitBytes: number | undefined;
+  readonly emulatedSlowdown: number | null;
+  readonly inputPath: string | null;
+  readonly inferenceIntervalMs: number;
+  readonly telemetryIntervalMs: number;
+  readonly watchdogMs: number;
+  readonly quickProfile: boolean;
+  readonly logLevel: string;
+}
+
+interface Given {
+  server: string;
+  token?: string;
+  stateDir: string;
+  name: string;
+  label: Record<string, string>;
+  memoryLimitMib?: number;
+  storageLimitMib?: number;
+  emulateSlowdown?: number;
+  input?: string;
+  inferenceIntervalMs: number;
+  telemetryIntervalMs: number;
+  watchdogMs: number;
+  quickProfile?: boolean;
+  logLevel: string;
+}
+
+/** Reads the command line; prints help or what is wrong, and exits with 2 if something is. */
+export function parseOptions(argv: readonly string[]): AgentOptions {
+  const command = new Command('espalier-agent')
+    .description('Runs the model that the fleet server chooses for this device.')
+    .requiredOption('--server <url>', 'address of the server, as http://host:port', url)
+    .addOption(
+      new Option('--token <token>', 'claim token; needed until the device is enrolled').env(
+        'ESPALIER_CLAIM_TOKEN',
+      ),
+    )
+    .requiredOption('--state-dir <dir>', 'where the device keeps its key, state and models')
+    .option('--name <name>', 'name shown to people', hostname().slice(0, 64) || 'device')
+    .option('--label <key=value>', 'label for selectors; may be repeated', label, {})
+    .option('--memory-limit-mib <mib>', 'memory that a model may use', positive)
+    .option('--storage-limit-mib <mib>', 'storage for models and downloads', positive)
+    .option('--emulate-slowdown <factor>', 'emulate a processor slower by this factor', factor)
+    .option('--input <file.npz>', 'samples to run on, with labels if there are any')
+    .option('--inference-interval-ms <ms>', 'from one inference to the next', positive, 200)
+    .option('--telemetry-interval-ms <ms>', 'length of a telemetry window', positive, 10_000)
+    .option(
+      '--watchdog-ms <ms>',
+      'how long a new model must run to count as stable',
+      positive,
+      10_000,
+    )
+    .option('--quick-profile', 'measure the device in less time, less exactly')
+    .addOption(
+      new Option('--log-level <level>', 'what is logged to stderr')
+        .choices(['trace', 'debug', 'info', 'warn', 'error', 'silent'])
+        .default('info'),
+    )
+    .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+  return optionsOf(command.parse(argv).opts<Given>());
+}
+
+function optionsOf(given: Given): AgentOptions {
+  return {
+    server: given.server,
+    token: given.token,
+    stateDir: resolve(given.stateDir),
+    name: given.name,
+    labels: given.label,
+    memoryLimitBytes: bytes(given.memoryLimitMib),
+    storageLimitBytes: bytes(given.storageLimitMib),
+    emulatedSlowdown: given.emulateSlowdown ?? null,
+    inputPath: given.input === undefined ? null : resolve(given.input),
+    inferenceIntervalMs: given.inferenceIntervalMs,
+    telemetryIntervalMs: given.telemetryIntervalMs,
+    watchdogMs: given.watchdogMs,
+    quickProfile: given.quickProfile ?? false,
+    logLevel: given.logLevel,
+  };
+}
+
+const bytes = (mib: number | undefined): number | undefined =>
+  mib === undefined ? undefined : Math.floor(mib * MEBIBYTE);
+
+function url(text: string): string {
+  if (!URL.canParse(text) || !/^https?:/.test(text)) {
+    throw new InvalidArgumentError('It must be an http or https address.');
+  }
+  return text;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be above 0.');
+  return value;
+}
+
+function factor(text: string): number {
+  const value = Number(text);
+  if (!(value >= 1 && Number.isFinite(value))) {
+    throw new InvalidArgumentError('It must be 1 or more.');
+  }
+  return value;
+}
+
+function label(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf('=');
+  const labels = { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  if (at < 1 || !labelsSchema.safeParse(labels).success) {
+    throw new InvalidArgumentError('It must be key=value, the key of a-z, 0-9, _, . and -.');
+  }
+  return labels;
+}

@@ -1,0 +1,66 @@
+import { encodeMessage } from '@espalier/protocol';
+import { randomUUID } from 'node:crypto';
+import type { Link } from '../link/link.js';
+import type { Outbox, OutboxKind } from './outbox.js';
+
+/** Most messages that are sent and not yet acknowledged. */
+const WINDOW = 16;
+const FIRST_WAIT_MS = 5000;
+const LONGEST_WAIT_MS = 60_000;
+
+/** Sends what is in the outbox, and again, until the server acknowledges that it is committed. */
+export class Courier {
+  readonly #sent = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #waitMs = FIRST_WAIT_MS;
+
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly link: Pick<Link, 'ready' | 'sendEncoded'>,
+  ) {}
+
+  /** Keeps a message until it is acknowledged. @param epoch the highest seen */
+  post(kind: OutboxKind, body: object, epoch: number): void {
+    const id = randomUUID();
+    const sentAt = new Date().toISOString();
+    this.outbox.add(kind, id, encodeMessage({ id, sentAt, epoch }, body));
+    this.#send();
+  }
+
+  /** The server has committed a message. */
+  acknowledged(id: string): void {
+    this.outbox.remove(id);
+    if (!this.#sent.delete(id)) return;
+    this.#waitMs = FIRST_WAIT_MS;
+    this.#send();
+  }
+
+  /** A new connection: whatever was sent on the last one may be lost. */
+  resume(): void {
+    this.#sent.clear();
+    this.#waitMs = FIRST_WAIT_MS;
+    this.#send();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #send(): void {
+    clearTimeout(this.#timer);
+    if (!this.link.ready) return;
+    const waiting = this.outbox.waiting();
+    for (const entry of waiting) {
+      if (this.#sent.size >= WINDOW) break;
+      if (this.#sent.has(entry.id)) continue;
+      this.#sent.add(entry.id);
+      this.link.sendEncoded(entry.kind, this.outbox.payload(entry), 1);
+    }
+    if (waiting.length === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
+      this.#sent.clear();
+      this.#send();
+    }, this.#waitMs);
+  }
+}

@@ -1,0 +1,95 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically } from '../store/atomic-file.js';
+
+/** What waits until the server has committed it. */
+export type OutboxKind = 'profile' | 'report' | 'telemetry';
+
+export interface OutboxEntry {
+  readonly sequence: number;
+  readonly kind: OutboxKind;
+  readonly id: string;
+  readonly byteLength: number;
+}
+
+export interface OutboxLimits {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+const DEFAULT_LIMITS: OutboxLimits = { entries: 500, bytes: 8 * 1024 * 1024 };
+const NAME = /^(\d{12})\.(profile|report|telemetry)\.([A-Za-z0-9_.-]+)$/;
+
+/** Messages on the disk, oldest first, each until it is acknowledged; bounded in number and bytes. */
+export class Outbox {
+  readonly #entries = new Map<string, OutboxEntry>();
+  #nextSequence = 1;
+  #bytes = 0;
+
+  private constructor(
+    private readonly directory: string,
+    private readonly limits: OutboxLimits,
+  ) {}
+
+  static open(directory: string, limits = DEFAULT_LIMITS): Outbox {
+    const outbox = new Outbox(directory, limits);
+    mkdirSync(directory, { recursive: true });
+    for (const name of readdirSync(directory).sort()) {
+      const [, sequence, kind, id] = NAME.exec(name) ?? [];
+      if (!sequence || !id) {
+        rmSync(join(directory, name), { force: true, recursive: true });
+        continue;
+      }
+      const { byteLength } = readFileSync(join(directory, name));
+      outbox.#note({ sequence: Number(sequence), kind: kind as OutboxKind, id, byteLength });
+    }
+    return outbox;
+  }
+
+  /** Keeps a message. The oldest make room, telemetry before reports; a report is synced. */
+  add(kind: OutboxKind, id: string, payload: Uint8Array): void {
+    this.#makeRoom(payload.byteLength);
+    const entry = { sequence: this.#nextSequence, kind, id, byteLength: payload.byteLength };
+    writeAtomically(this.#path(entry), payload, { durable: kind === 'report' });
+    this.#note(entry);
+  }
+
+  /** Every message that waits, oldest first. */
+  waiting(): OutboxEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  payload(entry: OutboxEntry): Uint8Array {
+    return readFileSync(this.#path(entry));
+  }
+
+  /** Forgets a message; nothing happens when it is not there. */
+  remove(id: string): void {
+    const entry = this.#entries.get(id);
+    if (!entry) return;
+    rmSync(this.#path(entry), { force: true });
+    this.#entries.delete(id);
+    this.#bytes -= entry.byteLength;
+  }
+
+  #makeRoom(byteLength: number): void {
+    while (
+      this.#entries.size > 0 &&
+      (this.#entries.size >= this.limits.entries || this.#bytes + byteLength > this.limits.bytes)
+    ) {
+      const entries = this.waiting();
+      const victim = entries.find(({ kind }) => kind === 'telemetry') ?? entries[0];
+      if (victim) this.remove(victim.id);
+    }
+  }
+
+  #note(entry: OutboxEntry): void {
+    this.#entries.set(entry.id, entry);
+    this.#bytes += entry.byteLength;
+    this.#nextSequence = Math.max(this.#nextSequence, entry.sequence + 1);
+  }
+
+  #path({ sequence, kind, id }: OutboxEntry): string {
+    return join(this.directory, `${String(sequence).padStart(12, '0')}.${kind}.${id}`);
+  }
+}

@@ -1,0 +1,183 @@
+import {
+  openDataset,
+  parseCard,
+  prepareBatch,
+  type Dataset,
+  type InputCard,
+} from '@espalier/dataset';
+import { createHash } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { AgentError } from '../errors.js';
+import type { Inference, LoadRequest } from './requests.js';
+
+/** The bytes of a model file were not those that were asked for. */
+export class OtherHashError extends AgentError {
+  constructor(
+    readonly loadedSha256: string,
+    expected: string,
+  ) {
+    super(
+      'RUN_OTHER_HASH',
+      `The model file holds ${loadedSha256}; ${expected} was to be loaded. It was not opened.`,
+    );
+  }
+}
+
+type Feeds = Record<string, Tensor>;
+interface Prepared {
+  readonly feeds: Feeds;
+  readonly labels: readonly number[];
+}
+
+/** A session, the bytes' hash that it was created from, and what is fed to it. */
+export class LoadedModel {
+  #at = 0;
+
+  private constructor(
+    readonly sha256: string,
+    readonly session: InferenceSession,
+    private readonly card: InputCard | undefined,
+    private readonly dataset: Dataset | undefined,
+    private readonly emulatedSlowdown: number | null,
+  ) {}
+
+  /**
+   * Reads the file once, hashes those bytes, and opens a session on the very same ones; bytes with
+   * another hash are never given to the runtime.
+   * @throws AgentError RUN_FILE, RUN_OTHER_HASH, RUN_LOAD
+   */
+  static async open(
+    request: LoadRequest,
+    dataset: Dataset | undefined,
+    emulatedSlowdown: number | null,
+  ): Promise<LoadedModel> {
+    const bytes = readOnce(request.path, request.length);
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (sha256 !== request.expectedSha256) throw new OtherHashError(sha256, request.expectedSha256);
+    const card = request.card == null ? undefined : parseCard(request.card);
+    try {
+      const session = await InferenceSession.create(bytes, {
+        executionProviders: ['cpu'],
+        intraOpNumThreads: request.session.threads,
+        interOpNumThreads: 1,
+        executionMode: 'sequential',
+        graphOptimizationLevel: request.session.optimization,
+        logSeverityLevel: 3,
+      });
+      return new LoadedModel(sha256, session, card, dataset, emulatedSlowdown);
+    } catch (cause) {
+      throw new AgentError('RUN_LOAD', `The runtime cannot open the model: ${messageOf(cause)}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Runs once on the next samples of the input, or on a pattern when there is none. */
+  async infer(): Promise<Inference> {
+    const { feeds, labels } = this.#next();
+    const started = performance.now();
+    const outputs = await this.session.run(feeds).catch((cause: unknown) => {
+      throw new AgentError('RUN_PROBE', `The model cannot run: ${messageOf(cause)}`, { cause });
+    });
+    this.#slowDown(performance.now() - started);
+    const latencyMs = performance.now() - started;
+    const values = Object.values(outputs).map(({ data }) => data);
+    const scores = outputs[this.#scoresName()]?.data;
+    return {
+      latencyMs,
+      finite: values.every(allFinite),
+      labelled: labels.length,
+      correct: scores instanceof Float32Array ? hits(scores, labels) : 0,
+    };
+  }
+
+  async release(): Promise<void> {
+    await this.session.release();
+  }
+
+  #next(): Prepared {
+    const feeds = Object.fromEntries(
+      this.session.inputMetadata.flatMap((input) =>
+        input.isTensor ? [[input.name, patternOf(input.type, input.shape)]] : [],
+      ),
+    ) as Feeds;
+    const [first] = this.session.inputMetadata;
+    const name = this.card?.input.name ?? first?.name;
+    const input = this.session.inputMetadata.find((candidate) => candidate.name === name);
+    const { dataset } = this;
+    if (!dataset || !input?.isTensor) return { feeds, labels: [] };
+    const batch = typeof input.shape[0] === 'number' ? input.shape[0] : 1;
+    const indices = Array.from({ length: batch }, (_, k) => (this.#at + k) % dataset.count);
+    this.#at = (this.#at + batch) % dataset.count;
+    const prepared = prepareBatch(dataset, this.card, indices, input.shape);
+    feeds[input.name] = new Tensor('float32', prepared.data, prepared.dims);
+    return { feeds, labels: dataset.y ? indices.map((index) => dataset.y?.[index] ?? -1) : [] };
+  }
+
+  #scoresName(): string {
+    return this.card?.output?.name ?? this.session.outputNames[0] ?? '';
+  }
+
+  /** Waits as much longer as a slower processor would have taken. */
+  #slowDown(tookMs: number): void {
+    if (this.emulatedSlowdown === null) return;
+    const cell = new Int32Array(new SharedArrayBuffer(4));
+    Atomics.wait(cell, 0, 0, tookMs * (this.emulatedSlowdown - 1));
+  }
+}
+
+/** Opens the input that is run on. @throws DatasetError, or an error of the file system */
+export const readInput = (path: string): Dataset => openDataset(readFileSync(path));
+
+function readOnce(path: string, length: number): Uint8Array {
+  let file: number;
+  try {
+    file = openSync(path, 'r');
+  } catch (cause) {
+    throw new AgentError('RUN_FILE', `The model file cannot be opened: ${messageOf(cause)}`, {
+      cause,
+    });
+  }
+  try {
+    const { size } = fstatSync(file);
+    if (size > length * 2 + 1024 * 1024) {
+      throw new AgentError('RUN_FILE', `The model file has ${size} bytes; ${length} were signed.`);
+    }
+    return readFileSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+function patternOf(type: string, shape: readonly (number | string)[]): Tensor {
+  const dims = shape.map((dim) => (typeof dim === 'number' && dim > 0 ? dim : 1));
+  const size = dims.reduce((product, dim) => product * dim, 1);
+  if (type === 'int64') return new Tensor('int64', new BigInt64Array(size), dims);
+  if (type === 'int32') return new Tensor('int32', new Int32Array(size), dims);
+  if (type === 'uint8') return new Tensor('uint8', new Uint8Array(size), dims);
+  return new Tensor(
+    'float32',
+    Float32Array.from({ length: size }, (_, i) => (i % 17) / 17),
+    dims,
+  );
+}
+
+function allFinite(data: Tensor.DataType): boolean {
+  return (
+    !(data instanceof Float32Array || data instanceof Float64Array) || data.every(Number.isFinite)
+  );
+}
+
+/** How many rows of scores have their largest value at the row's label. */
+function hits(scores: Float32Array, labels: readonly number[]): number {
+  if (labels.length === 0) return 0;
+  const classes = scores.length / labels.length;
+  return labels.filter((label, row) => {
+    const own = scores.subarray(row * classes, (row + 1) * classes);
+    return own.indexOf(Math.max(...own)) === label;
+  }).length;
+}
+
+const messageOf = (error: unknown): string =>
+  error instanceof Error ? error.message : String(error);

@@ -1,0 +1,82 @@
+import type { Telemetry } from '@espalier/protocol';
+import type { Logger } from 'pino';
+import type { ModelWorker } from './model-worker.js';
+import type { Running } from './running.js';
+import { TelemetryWindow } from './window.js';
+
+/** How a device serves. */
+export interface ServingOptions {
+  readonly hasInput: boolean;
+  readonly inferenceIntervalMs: number;
+  readonly telemetryIntervalMs: number;
+  readonly emulatedSlowdown: number | null;
+  readonly restarts: number;
+}
+
+/** Runs the loaded model again and again, and reports a window at each interval. */
+export class Serving {
+  #running: Running | null = null;
+  #window = new TelemetryWindow(Date.now());
+  #nextInference: NodeJS.Timeout | undefined;
+  #nextReport: NodeJS.Timeout | undefined;
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly worker: ModelWorker,
+    private readonly options: ServingOptions,
+    private readonly report: (telemetry: Telemetry) => void,
+    private readonly log: Logger,
+  ) {}
+
+  /** Serves with the model that the worker has loaded. */
+  start(running: Running): void {
+    this.#running = running;
+    this.#window = new TelemetryWindow(Date.now());
+    this.#nextReport = setInterval(() => this.#close(), this.options.telemetryIntervalMs);
+    if (this.options.hasInput) this.#schedule(0);
+  }
+
+  /** Stops; resolves when no inference is under way. What was measured is reported. */
+  async stop(): Promise<void> {
+    clearTimeout(this.#nextInference);
+    clearInterval(this.#nextReport);
+    await this.#turn;
+    clearTimeout(this.#nextInference);
+    if (this.#running && !this.#window.empty) this.#close();
+    this.#running = null;
+  }
+
+  #schedule(waitMs: number): void {
+    this.#nextInference = setTimeout(() => {
+      const started = performance.now();
+      this.#turn = this.#infer().then(() => {
+        const spent = performance.now() - started;
+        if (this.#running) this.#schedule(Math.max(0, this.options.inferenceIntervalMs - spent));
+      });
+    }, waitMs);
+  }
+
+  async #infer(): Promise<void> {
+    try {
+      this.#window.add(await this.worker.call('infer', null));
+    } catch (error) {
+      this.#window.addError();
+      this.log.warn({ err: error }, 'inference failed');
+    }
+  }
+
+  #close(): void {
+    if (!this.#running) return;
+    const now = Date.now();
+    const { emulatedSlowdown, restarts } = this.options;
+    const telemetry = this.#window.close({
+      running: this.#running,
+      toMs: now,
+      rssBytes: process.memoryUsage.rss(),
+      restarts,
+      emulatedSlowdown,
+    });
+    this.#window = new TelemetryWindow(now);
+    this.report(telemetry);
+  }
+}

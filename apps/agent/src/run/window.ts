@@ -1,0 +1,75 @@
+import type { Telemetry } from '@espalier/protocol';
+import type { Running } from './running.js';
+
+const MOST_LATENCIES = 10_000;
+
+/** What one window of serving measured so far; bounded, however long the window. */
+export class TelemetryWindow {
+  readonly #latencies: number[] = [];
+  #inferences = 0;
+  #errors = 0;
+  #labelled = 0;
+  #correct = 0;
+  #sum = 0;
+  #max = 0;
+
+  /** @param fromMs start, milliseconds since 1970 */
+  constructor(readonly fromMs: number) {}
+
+  /** Counts one inference. Past a bound, later latencies take the places of earlier ones in turn. */
+  add(inference: { latencyMs: number; labelled: number; correct: number }): void {
+    this.#latencies[this.#inferences % MOST_LATENCIES] = inference.latencyMs;
+    this.#inferences += 1;
+    this.#sum += inference.latencyMs;
+    this.#max = Math.max(this.#max, inference.latencyMs);
+    this.#labelled += inference.labelled;
+    this.#correct += inference.correct;
+  }
+
+  /** Whether nothing was counted. */
+  get empty(): boolean {
+    return this.#inferences === 0 && this.#errors === 0;
+  }
+
+  addError(): void {
+    this.#errors += 1;
+  }
+
+  /** The window as it is reported. */
+  close(context: {
+    readonly running: Running;
+    readonly toMs: number;
+    readonly rssBytes: number;
+    readonly restarts: number;
+    readonly emulatedSlowdown: number | null;
+  }): Telemetry {
+    const { generation, modelBytes, releaseId, variantId, modelSha256 } = context.running;
+    const sorted = [...this.#latencies].sort((a, b) => a - b);
+    return {
+      generation,
+      running: { releaseId, variantId, modelSha256 },
+      from: new Date(this.fromMs).toISOString(),
+      to: new Date(context.toMs).toISOString(),
+      inferences: this.#inferences,
+      errors: this.#errors,
+      latencyMs:
+        this.#inferences === 0
+          ? null
+          : {
+              p50: quantile(sorted, 0.5),
+              p95: quantile(sorted, 0.95),
+              max: this.#max,
+              mean: this.#sum / this.#inferences,
+            },
+      memory: { rssBytes: context.rssBytes, modelBytes },
+      accuracy: this.#labelled === 0 ? null : { labelled: this.#labelled, correct: this.#correct },
+      restarts: context.restarts,
+      emulatedSlowdown: context.emulatedSlowdown,
+    };
+  }
+}
+
+/** The smallest value that at least a share `q` of the sorted values does not exceed. */
+function quantile(sorted: readonly number[], q: number): number {
+  return sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)] ?? 0;
+}

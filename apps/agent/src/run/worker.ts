@@ -1,0 +1,68 @@
+/** The thread that holds the inference session; nothing else loads ONNX Runtime while it serves. */
+import type { Dataset } from '@espalier/dataset';
+import { parentPort, workerData } from 'node:worker_threads';
+import { failureOf } from '../errors.js';
+import { LoadedModel, OtherHashError, readInput } from './loaded-model.js';
+import type { AnswerMessage, CallMessage, WorkerCalls, WorkerSettings } from './requests.js';
+
+const settings = workerData as WorkerSettings;
+let dataset: Dataset | undefined;
+let model: LoadedModel | undefined;
+
+function open(): number {
+  if (settings.inputPath !== null) dataset ??= readInput(settings.inputPath);
+  return dataset?.count ?? 0;
+}
+
+async function release(): Promise<null> {
+  const held = model;
+  model = undefined;
+  await held?.release();
+  return null;
+}
+
+async function load(
+  request: WorkerCalls['load']['request'],
+): Promise<WorkerCalls['load']['answer']> {
+  await release();
+  open();
+  const before = process.memoryUsage.rss();
+  model = await LoadedModel.open(request, dataset, settings.emulatedSlowdown);
+  return {
+    loadedSha256: model.sha256,
+    modelBytes: Math.max(0, process.memoryUsage.rss() - before),
+  };
+}
+
+function infer(): Promise<WorkerCalls['infer']['answer']> {
+  if (!model) throw new Error('No model is loaded.');
+  return model.infer();
+}
+
+async function answer({ call, request }: CallMessage): Promise<unknown> {
+  switch (call) {
+    case 'open':
+      return open();
+    case 'load':
+      return load(request as WorkerCalls['load']['request']);
+    case 'release':
+      return release();
+    case 'probe':
+    case 'infer':
+      return infer();
+  }
+}
+
+parentPort?.on('message', (message: CallMessage) => {
+  answer(message).then(
+    (value) => parentPort?.postMessage({ id: message.id, answer: value } as AnswerMessage),
+    (error: unknown) =>
+      parentPort?.postMessage({
+        id: message.id,
+        failure: {
+          ...failureOf(error),
+          loadedSha256: error instanceof OtherHashError ? error.loadedSha256 : null,
+        },
+      } satisfies AnswerMessage),
+  );
+});

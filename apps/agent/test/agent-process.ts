@@ -1,0 +1,71 @@
+/** An agent as the real process that `npm run build` made. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { AgentState } from '../src/store/agent-state.js';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+export class AgentProcess {
+  #child: ChildProcess | undefined;
+  log = '';
+
+  constructor(
+    readonly stateDir: string,
+    readonly args: readonly string[],
+  ) {
+    if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run npm run build first.`);
+  }
+
+  start(extra: readonly string[] = []): void {
+    const args = [MAIN, '--state-dir', this.stateDir, ...this.args, ...extra];
+    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    child.stderr.on('data', (data: Buffer) => (this.log += data.toString()));
+    this.#child = child;
+  }
+
+  /** What the agent has on its disk now. */
+  state(): AgentState | undefined {
+    try {
+      return JSON.parse(readFileSync(join(this.stateDir, 'state.json'), 'utf8')) as AgentState;
+    } catch {
+      return undefined;
+    }
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
+  /** Ends the process and waits until it is gone. */
+  async end(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const exited = once(child, 'exit');
+    child.kill(signal);
+    await exited;
+  }
+
+  async exit(): Promise<number | null> {
+    const child = this.#child!;
+    if (child.exitCode !== null) return child.exitCode;
+    const [code] = (await once(child, 'exit')) as [number | null];
+    return code;
+  }
+
+  /** Kills the process the moment that its persisted state satisfies a condition. */
+  async killWhen(condition: (state: AgentState) => boolean): Promise<AgentState> {
+    const deadline = Date.now() + 20_000;
+    for (;;) {
+      const state = this.state();
+      if (state && condition(state)) {
+        await this.end('SIGKILL');
+        return this.state()!;
+      }
+      if (Date.now() > deadline) throw new Error(`The state never came; the log:\n${this.log}`);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+}

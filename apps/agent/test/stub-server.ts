@@ -1,0 +1,351 @@
+/**
+ * The least of a server that an agent needs, built on the same libs as the real one: enrolment over
+ * HTTP, and targets, chunks and acknowledgements over the real broker.
+ */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+import { answerNeed, chunkOf, manifestOf, manifestSha256, sha256 } from '@espalier/delivery';
+import {
+  decodeMessage,
+  downTopic,
+  encodeChunk,
+  encodeMessage,
+  enrolRequestSchema,
+  parseTopic,
+  SERVER_FILTER,
+  UP_SCHEMAS,
+  type DownKind,
+  type Encoding,
+  type Hello,
+  type Need,
+  type Profile,
+  type Release,
+  type ReportPayload,
+  type Root,
+  type Signed,
+  type TargetMessage,
+  type Telemetry,
+  type Variant,
+} from '@espalier/protocol';
+import {
+  createClaimToken,
+  generateKeyPair,
+  issueCredential,
+  publicKeyBase64,
+  sign,
+  verifyReport,
+} from '@espalier/trust';
+import mqtt, { type MqttClient } from 'mqtt';
+
+const BROKER = fileURLToPath(new URL('../../broker/dist/main.js', import.meta.url));
+const SECRET = 'a-secret-of-the-server';
+const FAR = '2100-01-01T00:00:00.000Z';
+const card = {
+  task: 'classification',
+  input: { name: 'image', layout: 'NCHW', scale: 1 / 255, mean: [0.286], std: [0.353] },
+};
+
+/** One device as the stub sees it. */
+interface Device {
+  publicKey: Uint8Array;
+  manifest?: { artifact: Uint8Array; message: TargetMessage; generation: number };
+}
+
+/** What a target is made of. */
+export interface TargetSpec {
+  model: Uint8Array;
+  generation: number;
+  encoding?: Encoding;
+  variantId?: string;
+  epoch?: number;
+  expires?: string;
+  changes?: Partial<Variant>;
+}
+
+export class StubServer extends EventEmitter {
+  readonly rootKey = generateKeyPair();
+  readonly onlineKey = generateKeyPair();
+  readonly reports: ReportPayload[] = [];
+  readonly telemetry: Telemetry[] = [];
+  readonly hellos: Hello[] = [];
+  readonly profiles: Profile[] = [];
+  readonly needs: Need[] = [];
+  /** Whether control messages that must be committed are acknowledged. */
+  acknowledges = true;
+  /** Chunks that are still sent before the stub falls silent. */
+  chunkAllowance = Infinity;
+  /** Waits so long between two chunks, so that a test can act in between. */
+  chunkPaceMs = 0;
+  readonly #devices = new Map<string, Device>();
+  #broker!: ChildProcess;
+  #brokerPort = 0;
+  #http!: Server;
+  #client!: MqttClient;
+  #timestampVersion = 0;
+
+  async start(): Promise<void> {
+    await this.startBroker();
+    this.#http = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on('data', (part: Buffer) => parts.push(part));
+      request.on('end', () => {
+        response.setHeader('content-type', 'application/json');
+        response.end(JSON.stringify(this.#enrol(Buffer.concat(parts).toString())));
+      });
+    }).listen(0, '127.0.0.1');
+    await once(this.#http, 'listening');
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#http.address() as AddressInfo).port}`;
+  }
+
+  token(): string {
+    return createClaimToken(this.rootKey.keyId).text;
+  }
+
+  async startBroker(): Promise<void> {
+    this.#broker = spawn(process.execPath, [BROKER], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: {
+        ...process.env,
+        ESPALIER_BROKER_PORT: String(this.#brokerPort),
+        ESPALIER_BROKER_CREDENTIAL_KEY: publicKeyBase64(this.onlineKey),
+        ESPALIER_BROKER_SERVER_SECRET: SECRET,
+      },
+    });
+    const [line] = (await once(createInterface({ input: this.#broker.stdout! }), 'line')) as [
+      string,
+    ];
+    this.#brokerPort = (JSON.parse(line) as { port: number }).port;
+    this.#client = mqtt.connect({
+      host: '127.0.0.1',
+      port: this.#brokerPort,
+      clientId: `server-${randomUUID()}`,
+      username: 'espalier-server',
+      password: SECRET,
+      reconnectPeriod: 0,
+    });
+    this.#client.on('error', () => undefined);
+    this.#client.on('message', (topic, payload) => this.#receive(topic, payload));
+    await new Promise<void>((resolve) => this.#client.once('connect', () => resolve()));
+    await this.#client.subscribeAsync(SERVER_FILTER, { qos: 1 });
+  }
+
+  async stopBroker(): Promise<void> {
+    await this.#client.endAsync(true);
+    const exited = once(this.#broker, 'exit');
+    this.#broker.kill();
+    await exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.stopBroker();
+    this.#http.closeAllConnections();
+    this.#http.close();
+  }
+
+  /** Gives a device a target: now if it is connected, and at every hello. */
+  async target(deviceId: string, spec: TargetSpec): Promise<TargetMessage> {
+    const device = this.#devices.get(deviceId)!;
+    const encoding = spec.encoding ?? 'brotli';
+    const artifact = encoding === 'brotli' ? brotliCompressSync(spec.model) : spec.model;
+    const message = this.message(deviceId, spec, artifact);
+    device.manifest = { artifact, message, generation: spec.generation };
+    await this.send(deviceId, 'target', message);
+    return message;
+  }
+
+  /** A target message; `artifact` is what its manifest is of. */
+  message(deviceId: string, spec: TargetSpec, artifact: Uint8Array): TargetMessage {
+    const manifest = manifestOf(artifact);
+    const variant: Variant = {
+      id: spec.variantId ?? `v${spec.generation}`,
+      artifact: {
+        sha256: manifest.sha256,
+        length: artifact.byteLength,
+        encoding: spec.encoding ?? 'brotli',
+        manifestSha256: manifestSha256(manifest),
+      },
+      model: { sha256: sha256(spec.model), length: spec.model.byteLength },
+      peakRamBytes: 1_000_000,
+      precision: 'fp32',
+      session: { threads: 1, optimization: 'all' },
+      card,
+      ...spec.changes,
+    };
+    const release: Release = {
+      type: 'release',
+      id: `r${spec.generation}`,
+      model: 'fashion',
+      version: spec.generation,
+      issued: new Date().toISOString(),
+      expires: FAR,
+      variants: [variant],
+    };
+    const target = {
+      type: 'target',
+      deviceId,
+      generation: spec.generation,
+      epoch: spec.epoch ?? 1,
+      rolloutId: null,
+      releaseId: release.id,
+      variantId: variant.id,
+      modelSha256: variant.model.sha256,
+      issued: new Date().toISOString(),
+      expires: spec.expires ?? FAR,
+    };
+    return {
+      root: this.root(),
+      timestamp: this.#timestamp(),
+      target: sign('target', target, [this.onlineKey]),
+      release: sign('release', release, [this.rootKey]),
+      manifest,
+    };
+  }
+
+  root(): Signed {
+    const role = (keyId: string) => ({ keyids: [keyId], threshold: 1 });
+    const root: Root = {
+      type: 'root',
+      version: 1,
+      expires: FAR,
+      keys: Object.fromEntries(
+        [this.rootKey, this.onlineKey].map((key) => [
+          key.keyId,
+          { scheme: 'ed25519' as const, public: publicKeyBase64(key) },
+        ]),
+      ),
+      roles: {
+        root: role(this.rootKey.keyId),
+        release: role(this.rootKey.keyId),
+        target: role(this.onlineKey.keyId),
+        timestamp: role(this.onlineKey.keyId),
+      },
+    };
+    return sign('root', root, [this.rootKey]);
+  }
+
+  async send(deviceId: string, kind: DownKind, body: object): Promise<void> {
+    const envelope = { id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 };
+    const payload = Buffer.from(encodeMessage(envelope, body));
+    await this.#client.publishAsync(downTopic(deviceId, kind), payload, { qos: 1 });
+  }
+
+  /** Waits until something that has happened, or will, satisfies a condition. */
+  async until<T>(find: () => T | undefined, what: string, timeoutMs = 20_000): Promise<T> {
+    const deadline = AbortSignal.timeout(timeoutMs);
+    for (;;) {
+      const found = find();
+      if (found !== undefined) return found;
+      try {
+        await once(this, 'change', { signal: deadline });
+      } catch {
+        const last = JSON.stringify(this.reports.at(-1));
+        throw new Error(`Waited ${timeoutMs} ms for ${what}; the last report was ${last}`);
+      }
+    }
+  }
+
+  /** Waits for a report of a generation in a state. */
+  reported(generation: number, state: ReportPayload['state']): Promise<ReportPayload> {
+    return this.until(
+      () => this.reports.find((r) => r.generation === generation && r.state === state),
+      `a report of generation ${generation} as ${state}`,
+    );
+  }
+
+  #enrol(body: string): object {
+    const request = enrolRequestSchema.parse(JSON.parse(body));
+    const deviceId = `dev-${request.name}`;
+    this.#devices.set(deviceId, { publicKey: Buffer.from(request.publicKey, 'base64') });
+    return {
+      deviceId,
+      brokerUrl: `mqtt://127.0.0.1:${this.#brokerPort}`,
+      credential: issueCredential(
+        { deviceId, issuedAtMs: Date.now(), expires: FAR },
+        this.onlineKey,
+      ),
+      root: this.root(),
+    };
+  }
+
+  #timestamp(): Signed {
+    const timestamp = {
+      type: 'timestamp',
+      version: ++this.#timestampVersion,
+      issued: new Date().toISOString(),
+      expires: FAR,
+      rootVersion: 1,
+    };
+    return sign('timestamp', timestamp, [this.onlineKey]);
+  }
+
+  #receive(text: string, payload: Uint8Array): void {
+    const topic = parseTopic(text);
+    if (topic.direction !== 'up') return;
+    const { deviceId } = topic;
+    const device = this.#devices.get(deviceId)!;
+    const acknowledge = (of: string) => {
+      if (this.acknowledges) void this.send(deviceId, 'ack', { of });
+    };
+    switch (topic.kind) {
+      case 'hello': {
+        const { id, body } = decodeMessage(payload, UP_SCHEMAS.hello);
+        this.hellos.push(body);
+        acknowledge(id);
+        if (device.manifest) void this.send(deviceId, 'target', device.manifest.message);
+        break;
+      }
+      case 'profile': {
+        const { id, body } = decodeMessage(payload, UP_SCHEMAS.profile);
+        this.profiles.push(body.profile);
+        acknowledge(id);
+        break;
+      }
+      case 'report': {
+        const { id, body } = decodeMessage(payload, UP_SCHEMAS.report);
+        this.reports.push(verifyReport(body.report, device.publicKey));
+        acknowledge(id);
+        break;
+      }
+      case 'telemetry': {
+        const { id, body } = decodeMessage(payload, UP_SCHEMAS.telemetry);
+        this.telemetry.push(body);
+        acknowledge(id);
+        break;
+      }
+      case 'need': {
+        const { body } = decodeMessage(payload, UP_SCHEMAS.need);
+        this.needs.push(body);
+        if (device.manifest) void this.#answer(deviceId, device.manifest, body);
+        break;
+      }
+    }
+    this.emit('change');
+  }
+
+  async #answer(
+    deviceId: string,
+    { artifact, message, generation }: NonNullable<Device['manifest']>,
+    need: Need,
+  ): Promise<void> {
+    const { manifest } = message;
+    const answer = answerNeed(need, { generation, manifest });
+    if (answer.kind !== 'send') return;
+    for (const index of answer.indices) {
+      if (this.chunkAllowance <= 0) return;
+      this.chunkAllowance -= 1;
+      const payload = chunkOf(artifact, manifest, index);
+      const frame = encodeChunk({ artifactSha256: manifest.sha256, index, payload });
+      this.#client.publish(downTopic(deviceId, 'chunk'), Buffer.from(frame), { qos: 0 });
+      if (this.chunkPaceMs > 0) await new Promise((done) => setTimeout(done, this.chunkPaceMs));
+    }
+  }
+}
