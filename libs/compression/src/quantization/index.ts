@@ -1,0 +1,2 @@
+export * from './quantize-model.js';
+export * from './plan.js';
