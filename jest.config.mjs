@@ -1,7 +1,7 @@
 /** One Jest run over every project; tests live beside the code (`*.spec.ts`) and in `test/`. */
 export default {
   testEnvironment: 'node',
-  testEnvironmentOptions: { customExportConditions: ['espalier-source', 'node', 'import', 'default'] },
+  testEnvironmentOptions: { customExportConditions: ['espalier-source', 'node', 'default'] },
   roots: ['<rootDir>/libs', '<rootDir>/apps'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
