@@ -1,6 +1,6 @@
 /** One Jest run over every project; tests live beside the code (`*.spec.ts`) and in `test/`. */
 export default {
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/libs/onnx/test/ort-environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['espalier-source', 'node', 'default'] },
   roots: ['<rootDir>/libs', '<rootDir>/apps'],
   testMatch: ['**/*.spec.ts'],

@@ -1,18 +1,23 @@
-export * from './channels/channel-graph.js';
-export * from './channels/cut.js';
 export * from './errors.js';
-export * from './prepare/index.js';
-export * from './statistics/dense.js';
-export * from './statistics/gram.js';
-export * from './statistics/samples.js';
-export * from './statistics/run.js';
-export * from './structure/refit.js';
-export * from './structure/obs.js';
-export * from './structure/ridge.js';
-export * from './evaluate.js';
-export * from './search/widths.js';
-export * from './search/size-table.js';
-export * from './search/allocate.js';
-export * from './search/sensitivity.js';
-export * from './structure/order-units.js';
-export * from './structure/dense-refit.js';
+export { type Inspection, inspectModel } from './inspect.js';
+export { compress } from './pipeline/compress.js';
+export { compressPareto } from './pipeline/pareto.js';
+export {
+  type Artifact,
+  type CompressHooks,
+  type CompressProgress,
+  type CompressRequest,
+  type CompressResult,
+  type Goal,
+  GOAL_NAMES,
+  type LatencyEstimator,
+  type ParetoResult,
+  type Precision,
+} from './pipeline/request.js';
+export {
+  type CompressionReport,
+  compressionReportSchema,
+  type ParetoDocument,
+  paretoSchema,
+  REPORT_SCHEMA_VERSION,
+} from './report/report.js';

@@ -45,12 +45,20 @@ const widthsOf = (groups: readonly Choices[], levels: readonly number[]): number
 const lossOf = (groups: readonly Choices[], levels: readonly number[]): number =>
   groups.reduce((sum, { losses }, g) => sum + (losses[levels[g] ?? 0] ?? 0), 0);
 
-function allocation(groups: readonly Choices[], levels: readonly number[], cost: (w: Widths) => number): Allocation {
+function allocation(
+  groups: readonly Choices[],
+  levels: readonly number[],
+  cost: (w: Widths) => number,
+): Allocation {
   const widths = widthsOf(groups, levels);
   return { widths, loss: lossOf(groups, levels), cost: cost(widths) };
 }
 
-function exhaustive(groups: readonly Choices[], cost: (w: Widths) => number, target: number): Allocation {
+function exhaustive(
+  groups: readonly Choices[],
+  cost: (w: Widths) => number,
+  target: number,
+): Allocation {
   const levels = groups.map(() => 0);
   let best: Allocation | undefined;
   let cheapest: Allocation | undefined;
@@ -59,14 +67,19 @@ function exhaustive(groups: readonly Choices[], cost: (w: Widths) => number, tar
     if (here.cost <= target && (!best || here.loss < best.loss)) best = here;
     if (!cheapest || here.cost < cheapest.cost) cheapest = here;
     let g = 0;
-    while (g < groups.length && (levels[g] ?? 0) + 1 >= (groups[g]?.widths.length ?? 1)) levels[g++] = 0;
+    while (g < groups.length && (levels[g] ?? 0) + 1 >= (groups[g]?.widths.length ?? 1))
+      levels[g++] = 0;
     if (g >= groups.length) return best ?? cheapest;
     levels[g] = (levels[g] ?? 0) + 1;
   }
 }
 
 /** From all widths down, by the move that loses least for what it saves. */
-function descend(groups: readonly Choices[], cost: (w: Widths) => number, target: number): number[] {
+function descend(
+  groups: readonly Choices[],
+  cost: (w: Widths) => number,
+  target: number,
+): number[] {
   const levels = groups.map(() => 0);
   let now = cost(widthsOf(groups, levels));
   while (now > target) {
@@ -80,7 +93,8 @@ function descend(groups: readonly Choices[], cost: (w: Widths) => number, target
         const saved = now - after;
         if (saved <= 0) continue;
         const ratio = ((losses[level + step] ?? 0) - (losses[level] ?? 0)) / saved;
-        if (!best || ratio < best.ratio) best = { group: g, level: level + step, cost: after, ratio };
+        if (!best || ratio < best.ratio)
+          best = { group: g, level: level + step, cost: after, ratio };
       }
     }
     if (!best) return levels;

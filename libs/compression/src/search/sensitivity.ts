@@ -1,7 +1,13 @@
 import type { Model } from '@espalier/onnx';
 import type { ChannelGraph } from '../channels/channel-graph.js';
 import { cutChannels } from '../channels/cut.js';
-import { logProbabilities, meanKl, meanSquaredError, type Outputs, outputsOf } from '../evaluate.js';
+import {
+  logProbabilities,
+  meanKl,
+  meanSquaredError,
+  type Outputs,
+  outputsOf,
+} from '../evaluate.js';
 import type { DenseLayer } from '../statistics/dense.js';
 import type { RunSettings } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
@@ -19,7 +25,11 @@ export interface OutputKind {
 /** Distance of a model's outputs from the dense model's: nats, or squared error over its variance. */
 export function outputLoss(reference: Outputs, other: Outputs, { task, kind }: OutputKind): number {
   if (task === 'classification') {
-    return meanKl(logProbabilities(reference, kind), logProbabilities(other, kind), reference.width);
+    return meanKl(
+      logProbabilities(reference, kind),
+      logProbabilities(other, kind),
+      reference.width,
+    );
   }
   let mean = 0;
   for (const value of reference.rows) mean += value / reference.rows.length;
@@ -51,7 +61,13 @@ export async function judge(widths: Widths, context: JudgeContext): Promise<numb
 /** Loss of any model against the reference. */
 export async function lossOfModel(
   model: Model,
-  { samples, indices, reference, output, settings }: Omit<JudgeContext, 'channels' | 'groups' | 'dense'>,
+  {
+    samples,
+    indices,
+    reference,
+    output,
+    settings,
+  }: Omit<JudgeContext, 'channels' | 'groups' | 'dense'>,
 ): Promise<number> {
   const outputs = await outputsOf(model, samples, indices, { ...settings, output: output.name });
   return outputLoss(reference, outputs, output);
@@ -82,7 +98,10 @@ export async function measureSensitivity(
       const last = points[points.length - 1];
       if (!last || width >= last.width) continue;
       if (last.loss > RUIN) break;
-      const loss = await judge(whole.map((w, i) => (i === g ? width : w)), context);
+      const loss = await judge(
+        whole.map((w, i) => (i === g ? width : w)),
+        context,
+      );
       points.push({ width, loss: Math.max(loss, last.loss) });
     }
     out.push({ widths, losses: widths.map((width) => interpolate(points, width)) });
@@ -92,7 +111,10 @@ export async function measureSensitivity(
 }
 
 function nearest(widths: readonly number[], wanted: number): number {
-  return widths.reduce((best, w) => (Math.abs(w - wanted) < Math.abs(best - wanted) ? w : best), widths[0] ?? 1);
+  return widths.reduce(
+    (best, w) => (Math.abs(w - wanted) < Math.abs(best - wanted) ? w : best),
+    widths[0] ?? 1,
+  );
 }
 
 function interpolate(points: readonly { width: number; loss: number }[], width: number): number {

@@ -30,11 +30,17 @@ export function sizeTable(channels: ChannelGraph, groups: readonly OrderedGroup[
   const tensors = new Map<string, { elements: number; axes: AxisCount[] }>();
   for (const site of channels.sites) {
     const dims = graph.constant(site.tensor)?.dims ?? [];
-    const entry = tensors.get(site.tensor) ?? { elements: dims.reduce((a, b) => a * b, 1), axes: [] };
+    const entry = tensors.get(site.tensor) ?? {
+      elements: dims.reduce((a, b) => a * b, 1),
+      axes: [],
+    };
     entry.axes.push(count(site.ids));
     tensors.set(site.tensor, entry);
   }
-  const elementsAt = ({ elements, axes }: { elements: number; axes: AxisCount[] }, widths: Widths): number =>
+  const elementsAt = (
+    { elements, axes }: { elements: number; axes: AxisCount[] },
+    widths: Widths,
+  ): number =>
     axes.reduce((product, axis) => (product / axis.whole) * keptOn(axis, widths), elements);
   const weights = channels.layers.flatMap((layer) => {
     const tensor = tensors.get(layer.weight);
@@ -57,7 +63,10 @@ export function sizeTable(channels: ChannelGraph, groups: readonly OrderedGroup[
 }
 
 function keptOn(axis: AxisCount, widths: Widths): number {
-  return axis.groups.reduce((sum, { group, kept }) => sum + (kept[widths[group] ?? 0] ?? 0), axis.fixed);
+  return axis.groups.reduce(
+    (sum, { group, kept }) => sum + (kept[widths[group] ?? 0] ?? 0),
+    axis.fixed,
+  );
 }
 
 function countAxis(
@@ -77,7 +86,12 @@ function countAxis(
     const units = groups[at.group]?.roots.length ?? 0;
     let kept = byGroup.get(at.group);
     if (!kept) byGroup.set(at.group, (kept = new Int32Array(units + 1)));
-    for (let width = units - at.rank; width <= units; width++) kept[width] = (kept[width] as number) + 1;
+    for (let width = units - at.rank; width <= units; width++)
+      kept[width] = (kept[width] as number) + 1;
   }
-  return { fixed, whole: ids.length, groups: [...byGroup].map(([group, kept]) => ({ group, kept })) };
+  return {
+    fixed,
+    whole: ids.length,
+    groups: [...byGroup].map(([group, kept]) => ({ group, kept })),
+  };
 }

@@ -37,24 +37,34 @@ export function refitFromDense(
     if (!cutWeight) continue;
     const oldBias = layer.bias === undefined ? undefined : graph.constant(layer.bias);
     const biases: number[] = [];
-    const fitted = weightMatrices(layer, weight.dims, toFloat32(weight), layer.group).map((whole, g) => {
-      const outputs = keptOut.filter((o) => Math.floor(o / perGroup) === g);
-      const rows = pick(whole, outputs.map((o) => o % perGroup), Array.from({ length: whole.cols }, (_, i) => i));
-      const moments = statistics.inputs[g];
-      if (!moments) return pick(rows, null, columns);
-      const bias = outputs.map((o) => (oldBias ? (toFloat32(oldBias)[o] ?? 0) : 0));
-      const meanT = Float64Array.from(bias, (b, o) => {
-        let sum = b;
-        for (let j = 0; j < rows.cols; j++) sum += (rows.data[o * rows.cols + j] as number) * (moments.meanX[j] as number);
-        return sum;
-      });
-      const tx = multiply(rows, moments.xx);
-      const part = restrict({ ...moments, tx, meanT, tt: new Float64Array(rows.rows) }, columns);
-      const fit = ridgeToward(part, pick(rows, null, columns), STRENGTH);
-      biases.push(...fit.bias);
-      return fit.weight;
-    });
-    editor.setInitializer(node.inputs[1] ?? '', floatTensor(cutWeight.dims, packWeights(layer, cutWeight.dims, fitted)));
+    const fitted = weightMatrices(layer, weight.dims, toFloat32(weight), layer.group).map(
+      (whole, g) => {
+        const outputs = keptOut.filter((o) => Math.floor(o / perGroup) === g);
+        const rows = pick(
+          whole,
+          outputs.map((o) => o % perGroup),
+          Array.from({ length: whole.cols }, (_, i) => i),
+        );
+        const moments = statistics.inputs[g];
+        if (!moments) return pick(rows, null, columns);
+        const bias = outputs.map((o) => (oldBias ? (toFloat32(oldBias)[o] ?? 0) : 0));
+        const meanT = Float64Array.from(bias, (b, o) => {
+          let sum = b;
+          for (let j = 0; j < rows.cols; j++)
+            sum += (rows.data[o * rows.cols + j] as number) * (moments.meanX[j] as number);
+          return sum;
+        });
+        const tx = multiply(rows, moments.xx);
+        const part = restrict({ ...moments, tx, meanT, tt: new Float64Array(rows.rows) }, columns);
+        const fit = ridgeToward(part, pick(rows, null, columns), STRENGTH);
+        biases.push(...fit.bias);
+        return fit.weight;
+      },
+    );
+    editor.setInitializer(
+      node.inputs[1] ?? '',
+      floatTensor(cutWeight.dims, packWeights(layer, cutWeight.dims, fitted)),
+    );
     if (layer.kind !== 'matmul' && biases.length === keptOut.length) {
       const name = oldBias ? (node.inputs[2] ?? '') : editor.freshName(`${layer.output}_bias`);
       editor.setInitializer(name, floatTensor([biases.length], Float32Array.from(biases)));

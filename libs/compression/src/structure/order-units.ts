@@ -71,7 +71,8 @@ function rankOnce(units: number, readers: readonly ObsReader[]): number[] {
       let sum = 0;
       for (const c of list) {
         let squares = 0;
-        for (let o = 0; o < weight.rows; o++) squares += (weight.data[o * weight.cols + c] as number) ** 2;
+        for (let o = 0; o < weight.rows; o++)
+          squares += (weight.data[o * weight.cols + c] as number) ** 2;
         sum += squares * (xx.data[c * xx.cols + c] as number);
       }
       return sum;
@@ -79,5 +80,7 @@ function rankOnce(units: number, readers: readonly ObsReader[]): number[] {
     const total = own.reduce((a, b) => a + b, 0) || 1;
     own.forEach((value, u) => (energy[u] = (energy[u] as number) + (share * value) / total));
   }
-  return Array.from({ length: units }, (_, u) => u).sort((a, b) => (energy[a] as number) - (energy[b] as number));
+  return Array.from({ length: units }, (_, u) => u).sort(
+    (a, b) => (energy[a] as number) - (energy[b] as number),
+  );
 }

@@ -1,0 +1,137 @@
+import { availableParallelism } from 'node:os';
+import { splitDataset } from '@espalier/dataset';
+import { graphOf, type Model, readModel } from '@espalier/onnx';
+import { buildChannelGraph, type ChannelGraph } from '../channels/channel-graph.js';
+import { CompressionError } from '../errors.js';
+import { type Outputs, outputsOf } from '../evaluate.js';
+import { prepareModel } from '../prepare/index.js';
+import type { Choices } from '../search/allocate.js';
+import { type JudgeContext, measureSensitivity, type OutputKind } from '../search/sensitivity.js';
+import { sizeTable, type SizeTable } from '../search/size-table.js';
+import { collectDense, type DenseLayer } from '../statistics/dense.js';
+import { GramEngine } from '../statistics/gram.js';
+import type { RunSettings } from '../statistics/run.js';
+import { type Samples, samplesFor } from '../statistics/samples.js';
+import { type OrderedGroup, orderUnits } from '../structure/order-units.js';
+import type { CompressHooks, CompressRequest } from './request.js';
+import type { Stopwatch } from './stopwatch.js';
+
+/** Everything that one calibration gives, from which any number of variants is made. */
+export interface Workbench {
+  readonly original: Model;
+  /** The model after the preparing passes: what is cut. */
+  readonly model: Model;
+  readonly channels: ChannelGraph;
+  readonly groups: readonly OrderedGroup[];
+  readonly choices: readonly Choices[];
+  readonly sizes: SizeTable;
+  readonly dense: ReadonlyMap<string, DenseLayer>;
+  readonly samples: Samples;
+  readonly fit: readonly number[];
+  readonly gate: readonly number[];
+  readonly gateReference: Outputs;
+  readonly output: OutputKind & { readonly name: string };
+  readonly engine: GramEngine;
+  readonly settings: RunSettings & { readonly seed: number };
+}
+
+/** Widths are chosen in steps of this many channels. */
+const WIDTH_STEP = 4;
+
+/** Most samples that a candidate is judged on while searching. */
+const JUDGE_SAMPLES = 256;
+
+/** Runs the calibration: everything before the first variant. Release it when done. */
+export async function openWorkbench(
+  request: CompressRequest,
+  watch: Stopwatch,
+  hooks: CompressHooks,
+): Promise<Workbench> {
+  const progress = (stage: string) => (done: number, total: number) =>
+    hooks.onProgress?.({ stage, done, total });
+  const settings = {
+    threads: request.threads ?? availableParallelism(),
+    seed: request.seed,
+    signal: hooks.signal,
+  };
+  const original = readModel(request.model);
+  const model = await watch.time('prepare', () => prepareModel(original));
+  const samples = samplesFor(model, request.calibration, request.card);
+  const output = outputKind(model, request);
+  const { fit, gate } = splitDataset(request.calibration, request.seed);
+  const engine = await GramEngine.open(settings.threads);
+  try {
+    const gateReference = await watch.time('reference', () =>
+      outputsOf(model, samples, gate, { ...settings, output: output.name }),
+    );
+    if (gateReference.rows.some((value) => !Number.isFinite(value))) {
+      throw new CompressionError(
+        'COMPRESS_NOT_FINITE',
+        'The model gives values that are not finite on the calibration samples; check the input card.',
+      );
+    }
+    const channels = await watch.time('channels', () => buildChannelGraph(model));
+    const dense = await watch.time('statistics', () =>
+      collectDense(channels, samples, fit, engine, settings, progress('statistics')),
+    );
+    const groups = await watch.time('order', () =>
+      channels.groups
+        .filter(({ units }) => units.length > 1)
+        .map((group) => orderUnits(channels, group, dense)),
+    );
+    const stride = Math.max(1, Math.ceil(fit.length / JUDGE_SAMPLES));
+    const indices = fit.filter((_, i) => i % stride === 0);
+    const judging: JudgeContext = {
+      channels,
+      groups,
+      dense,
+      samples,
+      indices,
+      reference: await outputsOf(model, samples, indices, { ...settings, output: output.name }),
+      output,
+      settings,
+    };
+    const choices = needsSearch(request)
+      ? await watch.time('sensitivity', () =>
+          measureSensitivity(judging, WIDTH_STEP, progress('sensitivity')),
+        )
+      : [];
+    return {
+      original,
+      model,
+      channels,
+      groups,
+      choices,
+      sizes: sizeTable(channels, groups),
+      dense,
+      samples,
+      fit,
+      gate,
+      gateReference,
+      output,
+      engine,
+      settings,
+    };
+  } catch (error) {
+    await engine.release();
+    throw error;
+  }
+}
+
+/** Whether any goal can ask for a cut. */
+function needsSearch(request: CompressRequest): boolean {
+  return request.goals.length > 0;
+}
+
+function outputKind(model: Model, { card, calibration }: CompressRequest): Workbench['output'] {
+  const graph = graphOf(model);
+  const name = card?.output?.name ?? graph.outputs[0]?.name ?? '';
+  const softmax = graph.producer(name)?.op === 'Softmax';
+  const classes =
+    card?.task === 'classification' || (!card && (calibration.y !== undefined || softmax));
+  return {
+    name,
+    task: classes ? 'classification' : 'regression',
+    kind: card?.output?.kind ?? (softmax ? 'probabilities' : 'logits'),
+  };
+}
