@@ -93,6 +93,8 @@ export const KERNELS: readonly Kernel[] = [
   conv(1, 8, 24, 72),
   conv(1, 8, 20, 52),
 
+  conv(1, 16, 32, 37, ['fp32']),
+  conv(1, 8, 96, 65, ['fp32']),
   conv(1, 16, 9, 15),
   conv(1, 8, 35, 61),
   conv(1, 16, 21, 37),

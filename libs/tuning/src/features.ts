@@ -1,0 +1,172 @@
+import type { CostNode } from './costs.js';
+import type { CodePath, Step } from './steps.js';
+
+/**
+ * Amounts of work of one operator whose sum, each times a cost of the device, is its time. The first
+ * is always 1: what any call of the operator costs.
+ */
+export type Features = readonly number[];
+
+/** Blocks of output channels that one inner kernel works on together. */
+const FILTER_SET = 4;
+
+const up = (value: number, multiple: number) => Math.ceil(value / multiple) * multiple;
+
+/** The features of a step where convolutions take channels in blocks of `block`. */
+export function featuresOf({ path, node }: Pick<Step, 'path' | 'node'>, block: number): Features {
+  return RULES[path](node, Math.max(block, 8));
+}
+
+/** Number of features of a code path. */
+export function featureCount(path: CodePath): number {
+  return COUNTS[path];
+}
+
+/** Rough amounts that any code path has: calls, multiply-accumulates or elements, bytes moved. */
+export function plainFeatures(node: CostNode): Features {
+  const size = node.int8 ? 1 : 4;
+  const moved = node.cin * node.ih * node.iw + node.cout * node.oh * node.ow;
+  const weighted = node.kind === 'conv' || node.kind === 'gemm';
+  const weights = weighted ? (node.cin / node.group) * node.cout * node.kh * node.kw : 0;
+  const work = weighted
+    ? weights * node.oh * node.ow
+    : moved * (node.kind === 'pool' ? node.kh : 1);
+  return [1, work, (moved + weights) * size];
+}
+
+type Rule = (node: CostNode, block: number) => Features;
+
+/**
+ * Windows of a convolution by rows and columns. Output columns whose window touches the padding are
+ * computed one at a time, the others `together` at a time; rows of the window that lie in the
+ * padding are left out.
+ */
+function windows(node: CostNode, together: number) {
+  const { oh, ow, ih, iw, kh, kw, stride } = node;
+  const [top, left] = node.pads;
+  const inside = (out: number, size: number, k: number, pad: number) => {
+    let whole = 0;
+    for (let at = 0; at < out; at++) {
+      const start = at * stride - pad;
+      if (start >= 0 && start + k <= size) whole++;
+    }
+    return whole;
+  };
+  let rowTaps = 0;
+  for (let row = 0; row < oh; row++) {
+    const start = row * stride - top;
+    rowTaps += Math.max(0, Math.min(kh, ih - start) - Math.max(0, -start));
+  }
+  const whole = inside(ow, iw, kw, left);
+  const calls = ow - whole + Math.ceil(whole / together);
+  return { taps: rowTaps * kw, calls };
+}
+
+function blockedConv(node: CostNode, block: number, cin: number): Features {
+  const cout = up(node.cout, block);
+  const sets = Math.ceil(cout / block / FILTER_SET);
+  const together = block > 8 ? 6 : 3;
+  const { taps, calls } = windows(node, together);
+  const depth = cin / node.group;
+  const inputBlocks = Math.ceil(depth / block);
+  return [
+    1,
+    taps * node.ow * depth * cout,
+    taps * calls * depth * sets,
+    node.oh * node.ow * cout * inputBlocks,
+    depth * cout * node.kh * node.kw,
+  ];
+}
+
+const RULES: Readonly<Record<CodePath, Rule>> = {
+  'blocked-pointwise': (node, block) => {
+    const cin = up(node.cin, block);
+    const cout = up(node.cout, block);
+    const pixels = node.oh * node.ow;
+    const blocks = cout / block;
+    const work = pixels * cin * block;
+    const rest = blocks % FILTER_SET;
+    const strided = node.stride > 1 ? pixels * cin : 0;
+    return [
+      1,
+      work * (blocks - rest),
+      work * rest,
+      work * (rest === 1 ? 1 : 0),
+      cin * cout,
+      strided,
+    ];
+  },
+  'blocked-conv': (node, block) => blockedConv(node, block, up(node.cin, block)),
+  'blocked-first': (node, block) => blockedConv(node, block, node.cin),
+  'blocked-depthwise': (node, block) => {
+    const blocks = Math.ceil(node.cout / block);
+    const { taps, calls } = windows(node, 6);
+    return [1, taps * node.ow * blocks, taps * calls * blocks, node.oh * blocks];
+  },
+  'plain-conv': (node) => {
+    const pixels = node.oh * node.ow;
+    const depth = node.cin * node.kh * node.kw;
+    const lanes = up(pixels, 16);
+    const copied = node.kh * node.kw * node.stride > 1 ? depth * pixels : 0;
+    return [1, lanes * depth * node.cout, lanes * depth, copied, node.cout * pixels];
+  },
+  'plain-grouped': (node) => {
+    const pixels = node.oh * node.ow;
+    const depth = (node.cin / node.group) * node.kh * node.kw;
+    return [1, pixels * depth * node.cout, node.cout, node.oh * node.cout];
+  },
+  reorder: (node, block) => [1, up(node.cout, block) * node.oh * node.ow],
+  gemm: (node) => [
+    1,
+    node.oh * node.cin * up(node.cout, 16),
+    node.cin * node.cout,
+    node.oh * node.cout,
+  ],
+  add: (node) => [1, elements(node)],
+  elementwise: (node) => [1, elements(node) * (node.kind === 'elementwise' ? 1 : 4)],
+  pool: (node) => [1, elements(node) * node.kh * node.kw, elements(node)],
+  copy: (node) => [1, elements(node)],
+  view: () => [1],
+  'int8-pointwise': (node) => int8Product(node, node.cin),
+  'int8-conv': (node) => int8Product(node, (node.cin / node.group) * node.kh * node.kw),
+  'int8-depthwise': (node) => {
+    const taps = node.oh * node.ow * node.kh * node.kw;
+    const whole = node.cout % 16 === 0;
+    return whole
+      ? [1, taps * (node.cout / 16), taps, 0, 0, 0]
+      : [1, 0, 0, taps * (node.cout >> 3), taps * (node.cout % 8), taps];
+  },
+  'int8-gemm': (node) => int8Product(node, node.cin),
+  'int8-add': (node) => [1, elements(node)],
+  'int8-pool': (node) => [1, elements(node) * node.kh * node.kw, elements(node)],
+  'int8-copy': (node) => [1, elements(node)],
+  quantize: (node) => [1, elements(node)],
+};
+
+function int8Product(node: CostNode, depth: number): Features {
+  const pixels = node.oh * node.ow;
+  const narrow = depth < 16 ? 1 : 0;
+  return [
+    1,
+    pixels * up(depth, 4) * up(node.cout, 16),
+    pixels * node.cout,
+    pixels * (node.cout % 16),
+    pixels * depth,
+    depth * node.cout,
+    pixels * node.cout * narrow,
+  ];
+}
+
+function elements(node: CostNode): number {
+  return node.cout * node.oh * node.ow;
+}
+
+const SAMPLE: CostNode = {
+  ...{ name: '', kind: 'conv', int8: false, inputs: [], cin: 1, cout: 1, ih: 1, iw: 1, oh: 1 },
+  ...{ ow: 1, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
+  ...{ activation: false, mergesInto: null },
+};
+
+const COUNTS = Object.fromEntries(
+  Object.entries(RULES).map(([path, rule]) => [path, rule(SAMPLE, 8).length]),
+) as Readonly<Record<CodePath, number>>;

@@ -1,0 +1,149 @@
+import { KERNELS, type Kernel } from '@espalier/protocol';
+import type { CostNode } from './costs.js';
+import { type Features, featuresOf, plainFeatures } from './features.js';
+import { CODE_PATHS, type CodePath, type Step, stepsOf } from './steps.js';
+
+/** Where a kernel or step stands among others of its path: logarithms of its dimensions. */
+export type Position = readonly number[];
+
+/** What one step of a kernel's chain runs, the mean over a period of two. */
+export interface KernelWork {
+  readonly kernel: Kernel;
+  readonly precision: 'fp32' | 'int8';
+  /** The path that this kernel is the evidence for; what else it runs is known before. */
+  readonly path: CodePath;
+  readonly features: ReadonlyMap<CodePath, Features>;
+  readonly plain: Features;
+  readonly positions: readonly Position[];
+}
+
+/**
+ * The order in which the costs of paths are found: a kernel speaks for the last of its paths, and
+ * what the others cost is subtracted.
+ */
+export const FIT_ORDER: readonly CodePath[] = [
+  ...([
+    'elementwise',
+    'view',
+    'add',
+    'copy',
+    'pool',
+    'gemm',
+    'plain-conv',
+    'plain-grouped',
+  ] as const),
+  ...([
+    'blocked-pointwise',
+    'blocked-conv',
+    'blocked-depthwise',
+    'reorder',
+    'blocked-first',
+  ] as const),
+  ...(['quantize', 'int8-copy', 'int8-add', 'int8-pool', 'int8-gemm'] as const),
+  ...(['int8-pointwise', 'int8-conv', 'int8-depthwise'] as const),
+];
+
+const PERIOD = 2;
+
+/** The work of every kernel of the committed list for a channel block. */
+export function kernelWork(block: number): readonly KernelWork[] {
+  const known = TABLES.get(block);
+  if (known) return known;
+  const table = KERNELS.flatMap((kernel) =>
+    kernel.precisions.map((precision) => workOf(kernel, precision, block)),
+  );
+  TABLES.set(block, table);
+  return table;
+}
+
+const TABLES = new Map<number, readonly KernelWork[]>();
+
+/** Logarithms of channels in and out, pixels and taps: equal ratios are equal distances. */
+export function positionOf(node: CostNode): Position {
+  return [
+    Math.log2(Math.max(1, node.cin)),
+    Math.log2(Math.max(1, node.cout)),
+    Math.log2(Math.max(1, node.oh * node.ow)),
+    Math.log2(Math.max(1, node.kh * node.kw)),
+  ];
+}
+
+function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): KernelWork {
+  const short = stepsOf({ nodes: chainNodes(kernel, precision, PERIOD) }, block);
+  const long = stepsOf({ nodes: chainNodes(kernel, precision, 2 * PERIOD) }, block);
+  const features = new Map<CodePath, number[]>();
+  const plain = [0, 0, 0];
+  const addUp = (steps: readonly Step[], sign: number) => {
+    for (const step of steps) {
+      const own = featuresOf(step, block);
+      const sum = features.get(step.path) ?? own.map(() => 0);
+      own.forEach((value, i) => (sum[i] = (sum[i] ?? 0) + (sign * value) / PERIOD));
+      features.set(step.path, sum);
+      plainFeatures(step.node).forEach((value, i) => {
+        plain[i] = (plain[i] ?? 0) + (sign * value) / PERIOD;
+      });
+    }
+  };
+  addUp(long, 1);
+  addUp(short, -1);
+  for (const [path, sum] of features) if (sum.every((value) => value === 0)) features.delete(path);
+  const path = FIT_ORDER.filter((one) => features.has(one)).at(-1) ?? CODE_PATHS[0];
+  const positions = long.filter((step) => step.path === path).map((step) => positionOf(step.node));
+  return { kernel, precision, path, features, plain, positions };
+}
+
+/** The operations of a kernel's chain, as {@link Kernel} defines it. */
+function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): CostNode[] {
+  const int8 = precision === 'int8';
+  const { op, size } = kernel;
+  const pixels = op === 'gemm' ? 1 : size;
+  const nodes: CostNode[] = [];
+  const push = (
+    kind: CostNode['kind'],
+    cin: number,
+    cout: number,
+    more: Partial<CostNode> = {},
+  ) => {
+    nodes.push({
+      ...{ name: '', kind, int8, inputs: [nodes.length - 1], cin, cout, ih: pixels, iw: pixels },
+      ...{ oh: pixels, ow: pixels, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
+      ...{ activation: false, mergesInto: null },
+      ...more,
+    });
+  };
+  if (int8 && op !== 'quantize') push('quantize', kernel.cin, kernel.cin);
+  const pad = kernel.kernel >> 1;
+  const window: Partial<CostNode> = {
+    ...{ kh: kernel.kernel, kw: kernel.kernel, pads: [pad, pad, pad, pad] },
+  };
+  for (let step = 0; step < steps; step++) {
+    const [cin, cout] = step % 2 === 1 ? [kernel.cout, kernel.cin] : [kernel.cin, kernel.cout];
+    switch (op) {
+      case 'conv':
+        push('conv', cin, cout, { ...window, group: kernel.group });
+        break;
+      case 'gemm':
+        push('gemm', cin, cout);
+        break;
+      case 'add':
+        push('add', cin, cin, { inputs: [nodes.length - 1, Math.max(-1, nodes.length - 2)] });
+        break;
+      case 'pool':
+        push('pool', cin, cin, window);
+        break;
+      case 'negate':
+        push('elementwise', cin, cin, { int8: false });
+        break;
+      case 'quantize':
+        push('elementwise', cin, cin, { int8: false });
+        push('quantize', cin, cin);
+        push('dequantize', cin, cin);
+        break;
+      case 'transpose':
+        push('transpose', cin, pixels, { oh: pixels, ow: cin });
+        push('view', cin, cin);
+        break;
+    }
+  }
+  return nodes;
+}
