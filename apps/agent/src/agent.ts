@@ -1,12 +1,11 @@
 import {
-  ackSchema,
   decodeMessage,
-  measureSchema,
+  DOWN_SCHEMAS,
   ProtocolError,
   rootSchema,
-  targetMessageSchema,
   type DownKind,
   type Hello,
+  type Message,
   type Root,
 } from '@espalier/protocol';
 import { payloadBytes } from '@espalier/trust';
@@ -16,8 +15,10 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { enrol } from './enrol/enrolment.js';
 import { AgentError } from './errors.js';
+import { Incumbent } from './install/incumbent.js';
 import { Installer } from './install/installer.js';
 import { Loader } from './install/loader.js';
+import { Progress } from './install/progress.js';
 import { SlotFiles } from './install/slots.js';
 import { Greeting } from './link/greeting.js';
 import { Link } from './link/link.js';
@@ -29,6 +30,7 @@ import { reportBody, runningOf } from './report/reporter.js';
 import { ModelWorker, WorkerCallError } from './run/model-worker.js';
 import { Serving } from './run/serving.js';
 import { StateStore } from './store/agent-state.js';
+import { lockState } from './store/state-lock.js';
 import { AGENT_VERSION } from './version.js';
 
 /** An agent that runs. */
@@ -42,10 +44,11 @@ export interface RunningAgent {
  */
 export async function startAgent(options: AgentOptions, log: Logger): Promise<RunningAgent> {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
+  await lockState(options.stateDir);
   const identity = await enrol(options, log);
   const { deviceId, brokerUrl, credential, key } = identity;
   const state = StateStore.open(options.stateDir, identity.root);
-  state.change({ restarts: state.value.restarts + 1 });
+  countRestart(state, log);
 
   const worker = new ModelWorker(
     { inputPath: options.inputPath, emulatedSlowdown: options.emulatedSlowdown },
@@ -77,7 +80,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     },
     log,
   );
-  const courier = new Courier(outbox, link);
+  const courier = new Courier(outbox, link, log);
   const greeting = new Greeting(() => link.send('hello', hello(), epoch()));
 
   const files = new SlotFiles(options.stateDir);
@@ -93,14 +96,17 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     (telemetry) => courier.post('telemetry', telemetry, epoch()),
     log,
   );
+  const progress = new Progress(state, report, log);
+  const loader = new Loader(state, files, worker, options.watchdogMs, log);
+  const incumbent = new Incumbent(state, files, loader, serving, progress, log);
   const installer: Installer = new Installer({
     deviceId,
     trustedRoot: () => rootOf(state),
     state,
     files,
     downloadDir: join(options.stateDir, 'download'),
-    loader: new Loader(state, files, worker, options.watchdogMs, log),
-    serving,
+    incumbent,
+    progress,
     limits: { memoryBytes: options.memoryLimitBytes, storageBytes: options.storageLimitBytes },
     ask: (need) => link.ready && link.send('need', need, epoch()) !== '',
     listenToContent: (sha256) => link.listenToContent(sha256),
@@ -111,7 +117,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   function report(): void {
     const { install } = state.value;
     if (!install) return;
-    const { running, receivedBytes } = installer;
+    const { receivedBytes } = installer;
+    const { running } = incumbent;
     const context = { deviceId, key, running, receivedBytes, at: new Date() };
     courier.post('report', reportBody(install, context), epoch());
   }
@@ -121,7 +128,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       agentVersion: AGENT_VERSION,
       bootId,
       generation: state.value.generation,
-      running: runningOf(installer.running),
+      running: runningOf(incumbent.running),
       profileSha256: profiles.sha256,
     };
   }
@@ -138,15 +145,27 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   }
 
   function control(kind: 'target' | 'ack' | 'measure', payload: Uint8Array): void {
-    if (kind === 'target') {
-      installer.offer(decodeMessage(payload, targetMessageSchema).body);
-    } else if (kind === 'ack') {
-      courier.acknowledged(decodeMessage(payload, ackSchema).body.of);
-    } else {
-      const { reason } = decodeMessage(payload, measureSchema).body;
-      log.info({ reason }, 'measuring again');
-      void installer.undisturbed(measure);
+    switch (kind) {
+      case 'target':
+        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.target), (message) =>
+          installer.offer(message),
+        );
+      case 'ack':
+        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.ack), (ack) =>
+          courier.acknowledged(ack.of),
+        );
+      case 'measure':
+        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.measure), ({ reason }) => {
+          log.info({ reason }, 'measuring again');
+          void installer.undisturbed(measure);
+        });
     }
+  }
+
+  /** Heeds a message unless a later server has spoken already. */
+  function ofPresentServer<T>(message: Message<T>, heed: (body: T) => void): void {
+    if (message.epoch >= epoch()) heed(message.body);
+    else log.warn({ epoch: message.epoch, seen: epoch() }, 'message of a former server dropped');
   }
 
   async function measure(): Promise<void> {
@@ -183,6 +202,14 @@ function profileKeeper(options: AgentOptions): ProfileKeeper {
     ...(storageLimitBytes === undefined ? {} : { storageLimitBytes }),
     ...(emulatedSlowdown === null ? {} : { emulatedSlowdown }),
   });
+}
+
+function countRestart(state: StateStore, log: Logger): void {
+  try {
+    state.change({ restarts: state.value.restarts + 1 });
+  } catch (error) {
+    log.error({ err: error }, 'the start cannot be counted');
+  }
 }
 
 /** An input that cannot be read is a mistake in the command, not in a model. */

@@ -3,6 +3,7 @@ import type { Failure } from '@espalier/protocol';
 /** Why the agent stops, or refuses or fails a target. */
 export type AgentErrorCode =
   | 'AGENT_STATE_CORRUPT'
+  | 'AGENT_STATE_IN_USE'
   | 'AGENT_OPTIONS'
   | 'ENROL_NO_TOKEN'
   | 'ENROL_REFUSED'
@@ -14,9 +15,7 @@ export type AgentErrorCode =
   | 'TARGET_STORAGE'
   | 'TARGET_MEMORY'
   | 'INSTALL_ARTIFACT_HASH'
-  | 'INSTALL_MODEL_LENGTH'
   | 'INSTALL_MODEL_HASH'
-  | 'INSTALL_EXPAND'
   | 'INSTALL_STORAGE_FULL'
   | 'INSTALL_IO'
   | 'INSTALL_CRASH_LOOP'

@@ -1,34 +1,33 @@
-import type { Manifest, Need, TargetMessage } from '@espalier/protocol';
-import { TrustError } from '@espalier/trust';
+import type { Failure, Need, Root, TargetMessage, Variant } from '@espalier/protocol';
 import type { Logger } from 'pino';
 import { AgentError, failureOf } from '../errors.js';
 import {
   downloadPaths,
   prepareDownload,
   removeDownload,
+  storedBytes,
   storedManifest,
 } from '../receive/chunk-store.js';
 import { Download } from '../receive/download.js';
 import { WorkerCallError } from '../run/model-worker.js';
-import type { Running } from '../run/running.js';
-import type { Serving } from '../run/serving.js';
-import type { Install, Slot, StateStore } from '../store/agent-state.js';
-import { overBudget } from '../verify/budget.js';
-import { authenticate, judge, type AuthenticTarget, type Known } from '../verify/target.js';
-import { expandArtifact } from './expand.js';
-import type { Loader } from './loader.js';
-import { after, isSettled, type InstallEvent } from './machine.js';
-import { contentOf, slotHolding, spareSlot, type SlotFiles } from './slots.js';
+import type { AgentState, Install, StateStore } from '../store/agent-state.js';
+import { installBytes, overBudget } from '../verify/budget.js';
+import { expandable, expandArtifact } from './expand.js';
+import type { Incumbent } from './incumbent.js';
+import { takeTarget } from './intake.js';
+import { isSettled } from './machine.js';
+import type { Progress } from './progress.js';
+import { contentOf, modelBytes, slotHolding, spareSlot, type SlotFiles } from './slots.js';
 
 /** What the installer works with. */
 export interface InstallerParts {
   readonly deviceId: string;
-  readonly trustedRoot: () => Known['root'];
+  trustedRoot(): Root;
   readonly state: StateStore;
   readonly files: SlotFiles;
   readonly downloadDir: string;
-  readonly loader: Loader;
-  readonly serving: Serving;
+  readonly incumbent: Incumbent;
+  readonly progress: Progress;
   readonly limits: {
     readonly memoryBytes?: number | undefined;
     readonly storageBytes?: number | undefined;
@@ -37,36 +36,28 @@ export interface InstallerParts {
   ask(need: Need): boolean;
   /** Listens to the broadcast of an artifact, or to none. */
   listenToContent(artifactSha256: string | null): void;
-  /** The install changed: tell the server. */
+  /** Tells the server how the install stands. */
   report(): void;
   readonly log: Logger;
 }
 
-/** Reasons that lie in a slot's file, so that it is of no more use. */
-const SPOILT: ReadonlySet<string> = new Set([
-  'RUN_FILE',
-  'RUN_OTHER_HASH',
-  'RUN_LOAD',
-  'INSTALL_CRASH_LOOP',
-]);
+const RETRY_MS = 5000;
 
 /**
  * Takes targets, and brings the latest acceptable one to an end: received, written, loaded, probed,
  * active; or failed, with the former model running again.
  */
 export class Installer {
-  #running: Running | null = null;
   #download: Download | null = null;
   #pending: TargetMessage | null = null;
   #turn: Promise<void> | null = null;
   #stopped = false;
+  #retry: NodeJS.Timeout | undefined;
+  /** The generation that the server has named since the connection was made. */
+  #confirmed: number | null = null;
+  #wake: (() => void) | null = null;
 
   constructor(private readonly parts: InstallerParts) {}
-
-  /** What the worker has loaded now. */
-  get running(): Running | null {
-    return this.#running;
-  }
 
   /** Payload bytes of chunks that came for the present target, repeats counted. */
   get receivedBytes(): number {
@@ -75,17 +66,19 @@ export class Installer {
 
   /** Starts what runs, and goes on with what a former process left unfinished. */
   async start(): Promise<void> {
-    const { current, install } = this.parts.state.value;
-    // A probe takes the worker, so the current model is loaded only if that fails.
-    if (current !== null && install?.state !== 'probing') await this.#loadCurrent(current);
+    await this.parts.incumbent.load();
     this.#proceed();
   }
 
   /** Takes a target; one that comes while a model is being loaded waits, and only the newest does. */
   offer(message: TargetMessage): void {
-    const state = this.parts.state.value.install?.state;
-    if (this.#turn && state !== 'downloading') this.#pending = message;
-    else this.#consider(message);
+    const isWaiting = this.#download !== null || this.#wake !== null;
+    if (this.#turn && !isWaiting) {
+      this.#pending = message;
+      return;
+    }
+    this.#consider(message);
+    this.#wake?.();
     this.#proceed();
   }
 
@@ -100,34 +93,32 @@ export class Installer {
   }
 
   disconnected(): void {
+    this.#confirmed = null;
     this.#download?.pause();
   }
 
-  /** The worker broke down: what it had loaded is gone. */
+  /** The worker broke down, and what it had loaded is gone; a load under way fails by itself. */
   workerLost(): void {
-    if (this.#turn || this.#stopped || !this.#running) return;
-    this.#running = null;
-    const { current } = this.parts.state.value;
-    if (current !== null) this.#take(() => this.#loadCurrent(current));
+    const { incumbent, report } = this.parts;
+    if (this.#turn || this.#stopped || !incumbent.running) return;
+    this.#take(async () => {
+      await incumbent.load();
+      report();
+    });
   }
 
   /** Does `task` while nothing is loaded anew and nothing is served, as for measuring the device. */
   async undisturbed(task: () => Promise<void>): Promise<void> {
     while (this.#turn) await this.#turn;
-    this.#take(async () => {
-      await this.parts.serving.stop();
-      await task();
-      if (this.#running) this.parts.serving.start(this.#running);
-    });
+    this.#take(() => this.parts.incumbent.undisturbed(task));
   }
 
-  /** Stops in good order: the next start is not counted as one after a crash. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    clearTimeout(this.#retry);
     this.#download?.cancel();
-    await this.parts.serving.stop();
-    const { current } = this.parts.state.value;
-    if (current !== null && this.#running) this.parts.loader.settle(current);
+    this.#wake?.();
+    await this.parts.incumbent.stop();
   }
 
   #proceed(): void {
@@ -137,7 +128,12 @@ export class Installer {
   /** Lets one task at a time have the worker and the install. */
   #take(task: () => Promise<void>): void {
     this.#turn = task()
-      .catch((error: unknown) => this.parts.log.error({ err: error }, 'the install stopped'))
+      .catch((error: unknown) => {
+        // Not even the failure could be kept, as on a full disk: the state is as it was.
+        this.parts.log.error({ err: error }, 'the install stopped, trying again');
+        clearTimeout(this.#retry);
+        this.#retry = setTimeout(() => this.#proceed(), RETRY_MS);
+      })
       .finally(() => {
         this.#turn = null;
         if (this.#pending) this.#proceed();
@@ -164,75 +160,55 @@ export class Installer {
   }
 
   #consider(message: TargetMessage): void {
-    const { deviceId, state, trustedRoot, log } = this.parts;
-    const { generation, epoch, timestampVersion, latestTimeMs, install } = state.value;
-    const nowMs = Math.max(Date.now(), latestTimeMs);
-    const known = { deviceId, root: trustedRoot(), generation, epoch, timestampVersion, nowMs };
-    let authentic: AuthenticTarget;
-    try {
-      authentic = authenticate(message, known);
-    } catch (error) {
-      if (!(error instanceof TrustError || error instanceof AgentError)) throw error;
-      log.warn({ code: error.code, reason: error.message }, 'target dropped');
-      return;
-    }
-    const { target, timestamp } = authentic;
-    const isKnown = install?.generation === target.generation;
-    const judged = judge(message, authentic, known);
-    if (isKnown && (install.state !== 'refused' || 'failure' in judged)) {
-      if (isSettled(install.state)) this.parts.report();
-      return;
-    }
-    this.#download?.cancel();
-    const failure =
-      'failure' in judged ? judged.failure : this.#overBudget(judged.variant, message.manifest);
-    const variant = authentic.release.variants.find(({ id }) => id === target.variantId);
-    if (!variant) {
-      log.warn({ variantId: target.variantId }, 'target names no variant of its release, dropped');
-      return;
-    }
-    if (!failure) prepareDownload(this.parts.downloadDir, message.manifest);
-    state.change({
-      root: message.root,
-      generation: target.generation,
-      epoch: Math.max(epoch, target.epoch),
-      timestampVersion: Math.max(timestampVersion, timestamp.version),
-      latestTimeMs: Math.max(latestTimeMs, Date.parse(timestamp.issued)),
-      install: {
-        generation: target.generation,
-        releaseId: target.releaseId,
-        variant,
-        slot: spareSlot(state.value),
-        state: failure ? 'refused' : 'accepted',
-        loadedSha256: null,
-        probe: null,
-        failure,
-        receivedBytes: 0,
-      },
+    const { deviceId, state, downloadDir, report, log } = this.parts;
+    const intake = takeTarget(message, state.value, {
+      deviceId,
+      root: this.parts.trustedRoot(),
+      clockMs: Date.now(),
+      overBudget: (variant) => this.#overBudget(variant),
     });
-    log.info({ generation: target.generation, variantId: variant.id, failure }, 'target taken');
-    this.parts.report();
+    if (intake.kind === 'dropped') {
+      log.warn(intake.failure, 'target dropped');
+      return;
+    }
+    if (intake.kind === 'known') {
+      if (rises(state.value, intake.changes)) state.change(intake.changes);
+      this.#confirmed = state.value.generation;
+      if (intake.settled) report();
+      return;
+    }
+    const { install, changes } = intake;
+    this.#download?.cancel();
+    if (install.state === 'accepted') prepareDownload(downloadDir, message.manifest);
+    state.change({ ...changes, install });
+    this.#confirmed = install.generation;
+    const { generation, variant, failure } = install;
+    log.info({ generation, variantId: variant.id, failure }, 'target taken');
+    report();
   }
 
-  #overBudget(variant: Install['variant'], manifest: Manifest) {
+  #overBudget(variant: Variant): Failure | null {
     const { state, limits, files, downloadDir } = this.parts;
-    const { current, slots } = state.value;
+    if (!expandable(variant.artifact.encoding)) {
+      const message = `This agent cannot expand ${variant.artifact.encoding}.`;
+      return { code: 'TARGET_ENCODING', message };
+    }
     if (slotHolding(state.value, variant.model.sha256)) return null;
     return overBudget(variant, {
       memoryLimitBytes: limits.memoryBytes,
       storageLimitBytes: limits.storageBytes,
-      freeBytes: files.freeBytes(),
-      keptModelBytes: current === null ? 0 : (slots[current]?.model.length ?? 0),
-      partBytes: storedManifest(downloadDir)?.sha256 === manifest.sha256 ? manifest.length : 0,
+      freeBytes: files.freeBytes() + files.bytes(spareSlot(state.value)),
+      keptModelBytes: modelBytes(state.value, state.value.current),
+      partBytes: storedBytes(downloadDir, variant.artifact.sha256),
     });
   }
 
   async #step(install: Install): Promise<void> {
     switch (install.state) {
       case 'accepted': {
-        const held = slotHolding(this.parts.state.value, install.variant.model.sha256);
-        if (held) this.#advance(install, 'held', { slot: held });
-        else this.#advance(install, 'begin');
+        const slot = slotHolding(this.parts.state.value, install.variant.model.sha256);
+        if (slot) this.parts.progress.advance(install, 'held', { changes: { slot } });
+        else this.#begin(install);
         return;
       }
       case 'downloading':
@@ -244,6 +220,18 @@ export class Installer {
       default:
         return;
     }
+  }
+
+  /** The way back to the model before the current one is given up here only if room is short. */
+  #begin(install: Install): void {
+    const { state, limits, files, incumbent, progress } = this.parts;
+    const { variant, slot } = install;
+    const stored = modelBytes(state.value, 'a') + modelBytes(state.value, 'b');
+    const limit = limits.storageBytes ?? Infinity;
+    const isShort =
+      stored + variant.artifact.length > limit || installBytes(variant) > files.freeBytes();
+    if (isShort) incumbent.clear(slot);
+    progress.advance(install, 'begin');
   }
 
   async #receive(install: Install): Promise<void> {
@@ -263,10 +251,9 @@ export class Installer {
     this.parts.listenToContent(artifact.sha256);
     download.resume();
     try {
-      const end = await download.end;
-      if (end === 'whole') {
-        this.#advance(install, 'received', { receivedBytes: download.receivedBytes });
-      }
+      if ((await download.end) === 'cancelled') return;
+      const { receivedBytes } = download;
+      this.parts.progress.advance(install, 'received', { changes: { receivedBytes } });
     } finally {
       this.parts.listenToContent(null);
       this.#download = null;
@@ -274,108 +261,53 @@ export class Installer {
   }
 
   async #write(install: Install): Promise<void> {
-    const { state, files, downloadDir } = this.parts;
-    const { slots, previous } = state.value;
-    if (slots[install.slot]) {
-      state.change({
-        slots: { ...slots, [install.slot]: null },
-        previous: previous === install.slot ? null : previous,
-      });
-    }
+    const { state, files, downloadDir, incumbent, progress } = this.parts;
+    incumbent.clear(install.slot);
     const { artifact } = downloadPaths(downloadDir);
     await expandArtifact(artifact, install.variant, files.path(install.slot));
-    const content = contentOf(install);
-    const { slots: cleared } = state.value;
-    this.#advance(install, 'written', {}, { slots: { ...cleared, [install.slot]: content } });
+    const slots = { ...state.value.slots, [install.slot]: contentOf(install) };
+    progress.advance(install, 'written', { others: { slots } });
   }
 
   async #activate(install: Install): Promise<void> {
-    const { state, serving, loader, downloadDir } = this.parts;
-    await serving.stop();
-    this.#running = null;
-    const { slots } = state.value;
-    const loads = slots[install.slot]?.loads ?? 0;
-    state.change({ slots: { ...slots, [install.slot]: contentOf(install, loads) } });
-    const { running, probe } = await loader.load(install.slot);
-    this.#running = running;
-    const { current, previous } = state.value;
-    const changes = {
-      current: install.slot,
-      previous: current === install.slot ? previous : current,
-    };
-    const { latencyMs, finite } = probe;
-    this.#advance(
-      install,
-      'passed',
-      { loadedSha256: running.modelSha256, probe: { latencyMs, finite } },
-      changes,
-    );
-    removeDownload(downloadDir);
-    serving.start(running);
+    if (!(await this.#isConfirmed(install))) return;
+    await this.parts.incumbent.replace(install);
+    removeDownload(this.parts.downloadDir);
+  }
+
+  /**
+   * Waits until the server has named this target on the present connection, so that a device that
+   * was away while its rollout was halted never activates what it had received before.
+   * @returns false when another target came, or the agent stops
+   */
+  async #isConfirmed({ generation }: Install): Promise<boolean> {
+    const isPresent = (): boolean =>
+      !this.#stopped && this.parts.state.value.install?.generation === generation;
+    while (isPresent() && this.#confirmed !== generation) {
+      await new Promise<void>((resolve) => (this.#wake = resolve));
+    }
+    this.#wake = null;
+    return isPresent();
   }
 
   async #fail(install: Install, error: unknown): Promise<void> {
-    const { state, downloadDir, log } = this.parts;
-    const isOther = error instanceof WorkerCallError;
-    const failure = isOther ? error.failure : failureOf(error);
+    const { state, downloadDir, incumbent, progress, log } = this.parts;
+    const failure = error instanceof WorkerCallError ? error.failure : failureOf(error);
+    const loadedSha256 = error instanceof WorkerCallError ? error.loadedSha256 : null;
     log.error({ generation: install.generation, state: install.state, failure }, 'install failed');
-    const wasProbing = install.state === 'probing';
-    const { slots, current, previous } = state.value;
-    const spoilt = wasProbing && install.slot !== current;
-    this.#advance(
-      install,
-      'fail',
-      { failure, loadedSha256: isOther ? error.loadedSha256 : null },
-      spoilt
-        ? {
-            slots: { ...slots, [install.slot]: null },
-            previous: previous === install.slot ? null : previous,
-          }
-        : {},
-      false,
-    );
+    // First, since it is the way out of a full disk.
     removeDownload(downloadDir);
-    if (wasProbing && current !== null) await this.#loadCurrent(current);
+    progress.advance(install, 'fail', { changes: { failure, loadedSha256 }, tells: false });
+    if (install.state === 'probing') {
+      if (install.slot !== state.value.current) incumbent.clear(install.slot);
+      await incumbent.load();
+    }
     this.parts.report();
   }
-
-  /** Loads the current model or, when its slot is spoilt, the previous one for good. */
-  async #loadCurrent(slot: Slot): Promise<void> {
-    const { state, loader, serving, log } = this.parts;
-    await serving.stop();
-    try {
-      const { running } = await loader.load(slot);
-      this.#running = running;
-      serving.start(running);
-    } catch (error) {
-      const loadedSha256 = error instanceof WorkerCallError ? error.loadedSha256 : null;
-      const failure = error instanceof WorkerCallError ? error.failure : failureOf(error);
-      log.error({ slot, failure }, 'the current model cannot be loaded');
-      if (!SPOILT.has(failure.code)) return;
-      const { install, previous, slots } = state.value;
-      state.change({ current: previous, previous: null, slots: { ...slots, [slot]: null } });
-      if (install?.state === 'active' && install.slot === slot) {
-        this.#advance(install, 'fail', { failure, loadedSha256, probe: null }, {}, false);
-      }
-      if (previous !== null) await this.#loadCurrent(previous);
-      this.parts.report();
-    }
-  }
-
-  /** Persists where an event leads, together with what else changes, then tells the server. */
-  #advance(
-    install: Install,
-    event: InstallEvent,
-    changes: Partial<Install> = {},
-    others: Parameters<StateStore['change']>[0] = {},
-    tells = true,
-  ): void {
-    const next = after(install.state, event);
-    const latest = this.parts.state.value.install;
-    if (!next || latest?.generation !== install.generation || latest.state !== install.state)
-      return;
-    this.parts.state.change({ ...others, install: { ...latest, ...changes, state: next } });
-    this.parts.log.info({ generation: install.generation, state: next }, 'install state');
-    if (tells) this.parts.report();
-  }
 }
+
+/** Whether changes raise one of the counters that never fall. */
+const rises = (state: AgentState, changes: Partial<AgentState>): boolean =>
+  (['epoch', 'timestampVersion', 'latestTimeMs'] as const).some(
+    (counter) => (changes[counter] ?? 0) > state[counter],
+  );

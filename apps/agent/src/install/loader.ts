@@ -45,7 +45,7 @@ export class Loader {
       );
     }
     clearTimeout(this.#watchdog);
-    this.#setLoads(slot, content.loads + 1);
+    this.#count(slot, content.loads + 1);
     const { loadedSha256, modelBytes } = await this.worker.call('load', {
       path: this.files.path(slot),
       expectedSha256: content.model.sha256,
@@ -70,6 +70,16 @@ export class Loader {
   settle(slot: Slot): void {
     clearTimeout(this.#watchdog);
     if (this.state.value.slots[slot]?.loads) this.#setLoads(slot, 0);
+  }
+
+  /** What serves already is loaded even when the disk takes no count. */
+  #count(slot: Slot, loads: number): void {
+    try {
+      this.#setLoads(slot, loads);
+    } catch (error) {
+      if (slot !== this.state.value.current) throw error;
+      this.log.error({ err: error, slot }, 'a load cannot be counted');
+    }
   }
 
   #setLoads(slot: Slot, loads: number): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, statfsSync } from 'node:fs';
+import { mkdirSync, rmSync, statfsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Variant } from '@espalier/protocol';
 import { SLOTS, type AgentState, type Slot, type SlotContent } from '../store/agent-state.js';
@@ -14,6 +14,15 @@ export class SlotFiles {
 
   path(slot: Slot): string {
     return join(this.#directory, `${slot}.onnx`);
+  }
+
+  /** Bytes that a slot's file takes; 0: there is none. */
+  bytes(slot: Slot): number {
+    return statSync(this.path(slot), { throwIfNoEntry: false })?.size ?? 0;
+  }
+
+  remove(slot: Slot): void {
+    rmSync(this.path(slot), { force: true });
   }
 
   /** Bytes that the file system still has for this process. */
@@ -40,3 +49,7 @@ export function contentOf(
   const { generation, releaseId } = target;
   return { generation, releaseId, variantId: id, model, session, card, loads };
 }
+
+/** Bytes of the model that a slot holds; 0: none. */
+export const modelBytes = (state: AgentState, slot: Slot | null): number =>
+  slot === null ? 0 : (state.slots[slot]?.model.length ?? 0);

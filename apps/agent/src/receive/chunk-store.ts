@@ -9,6 +9,7 @@ import {
   openSync,
   readSync,
   rmSync,
+  statSync,
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -39,6 +40,13 @@ export function storedManifest(directory: string): Manifest | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Bytes on the disk that a download of an artifact has reserved already. */
+export function storedBytes(directory: string, artifactSha256: string): number {
+  if (storedManifest(directory)?.sha256 !== artifactSha256) return 0;
+  const file = statSync(downloadPaths(directory).artifact, { throwIfNoEntry: false });
+  return file ? file.blocks * 512 : 0;
 }
 
 export function removeDownload(directory: string): void {

@@ -1,5 +1,6 @@
 import { encodeMessage } from '@espalier/protocol';
 import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
 import type { Link } from '../link/link.js';
 import type { Outbox, OutboxKind } from './outbox.js';
 
@@ -17,13 +18,23 @@ export class Courier {
   constructor(
     private readonly outbox: Outbox,
     private readonly link: Pick<Link, 'ready' | 'sendEncoded'>,
+    private readonly log: Logger,
   ) {}
 
-  /** Keeps a message until it is acknowledged. @param epoch the highest seen */
+  /**
+   * Keeps a message until it is acknowledged. When the disk takes nothing it is sent once, and lost
+   * if that fails.
+   * @param epoch the highest seen
+   */
   post(kind: OutboxKind, body: object, epoch: number): void {
     const id = randomUUID();
-    const sentAt = new Date().toISOString();
-    this.outbox.add(kind, id, encodeMessage({ id, sentAt, epoch }, body));
+    const payload = encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body);
+    try {
+      this.outbox.add(kind, id, payload);
+    } catch (error) {
+      this.log.error({ err: error, kind }, 'a message cannot be kept');
+      this.link.sendEncoded(kind, payload, 1);
+    }
     this.#send();
   }
 
@@ -53,8 +64,10 @@ export class Courier {
     for (const entry of waiting) {
       if (this.#sent.size >= WINDOW) break;
       if (this.#sent.has(entry.id)) continue;
+      const payload = this.outbox.payload(entry);
+      if (!payload) continue;
       this.#sent.add(entry.id);
-      this.link.sendEncoded(entry.kind, this.outbox.payload(entry), 1);
+      this.link.sendEncoded(entry.kind, payload, 1);
     }
     if (waiting.length === 0) return;
     this.#timer = setTimeout(() => {

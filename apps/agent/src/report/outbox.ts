@@ -1,6 +1,6 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../store/atomic-file.js';
+import { readIfThere, writeAtomically } from '../store/atomic-file.js';
 
 /** What waits until the server has committed it. */
 export type OutboxKind = 'profile' | 'report' | 'telemetry';
@@ -40,13 +40,16 @@ export class Outbox {
         rmSync(join(directory, name), { force: true, recursive: true });
         continue;
       }
-      const { byteLength } = readFileSync(join(directory, name));
+      const byteLength = statSync(join(directory, name)).size;
       outbox.#note({ sequence: Number(sequence), kind: kind as OutboxKind, id, byteLength });
     }
     return outbox;
   }
 
-  /** Keeps a message. The oldest make room, telemetry before reports; a report is synced. */
+  /**
+   * Keeps a message. The oldest make room, telemetry before reports; a report is synced.
+   * @throws an error of the file system, with nothing kept
+   */
   add(kind: OutboxKind, id: string, payload: Uint8Array): void {
     this.#makeRoom(payload.byteLength);
     const entry = { sequence: this.#nextSequence, kind, id, byteLength: payload.byteLength };
@@ -59,8 +62,11 @@ export class Outbox {
     return [...this.#entries.values()];
   }
 
-  payload(entry: OutboxEntry): Uint8Array {
-    return readFileSync(this.#path(entry));
+  /** A message's bytes; undefined, and forgotten, when its file is gone. */
+  payload(entry: OutboxEntry): Uint8Array | undefined {
+    const bytes = readIfThere(this.#path(entry));
+    if (!bytes) this.remove(entry.id);
+    return bytes;
   }
 
   /** Forgets a message; nothing happens when it is not there. */

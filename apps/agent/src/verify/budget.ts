@@ -13,24 +13,16 @@ export interface Resources {
 }
 
 /**
- * Bytes that must be free for an install beside the model that is kept: the artifact as it is
- * received, and the model that it becomes. An artifact sent as it is becomes the model by a rename.
+ * Bytes that an install takes beside the model that is kept: the artifact as it is received, and the
+ * model that it becomes.
  */
-export function installBytes(variant: Variant): number {
-  const { artifact, model } = variant;
-  return artifact.encoding === 'identity' ? model.length : artifact.length + model.length;
-}
+export const installBytes = ({ artifact, model }: Variant): number =>
+  artifact.length + model.length;
 
 /** Why a variant does not fit the device, or null. */
 export function overBudget(variant: Variant, resources: Resources): Failure | null {
   const { memoryLimitBytes, storageLimitBytes, freeBytes, keptModelBytes, partBytes } = resources;
   const needed = installBytes(variant);
-  if (variant.artifact.encoding === 'espalier-sparse') {
-    return {
-      code: 'TARGET_ENCODING',
-      message: `This agent cannot expand an artifact encoded as ${variant.artifact.encoding}.`,
-    };
-  }
   if (storageLimitBytes !== undefined && keptModelBytes + needed > storageLimitBytes) {
     return {
       code: 'TARGET_STORAGE',

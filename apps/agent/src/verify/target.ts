@@ -28,12 +28,15 @@ export interface AuthenticTarget {
   readonly timestamp: Timestamp;
   readonly target: Target;
   readonly release: Release;
+  /** The variant of the release that the target names. */
+  readonly variant: Variant;
 }
 
 /**
  * Checks the signatures of a message, and parses nothing that has not been verified.
  * @throws TrustError when a document is not signed, or the target is older than the present one
- * @throws AgentError TARGET_DEVICE when the target is another device's
+ * @throws AgentError TARGET_DEVICE when the target is another device's, TARGET_RELEASE when the
+ * release does not hold what the target names
  */
 export function authenticate(message: TargetMessage, known: Known): AuthenticTarget {
   const root = advanceRoot(known.root, message.root);
@@ -47,7 +50,7 @@ export function authenticate(message: TargetMessage, known: Known): AuthenticTar
     );
   }
   assertNotLower('generation', known.generation, target.generation);
-  return { root, timestamp, target, release };
+  return { root, timestamp, target, release, variant: variantOf(target, release) };
 }
 
 /**
@@ -61,7 +64,8 @@ export function judge(
 ): { readonly variant: Variant } | { readonly failure: Failure } {
   try {
     assertCurrent(authentic, known);
-    return { variant: variantOf(message, authentic) };
+    assertSignedManifest(message, authentic.variant);
+    return { variant: authentic.variant };
   } catch (error) {
     return { failure: failureOf(error) };
   }
@@ -74,15 +78,18 @@ function assertCurrent({ root, timestamp, target, release }: AuthenticTarget, kn
   assertNotLower('epoch', known.epoch, target.epoch);
 }
 
-function variantOf({ manifest }: TargetMessage, { target, release }: AuthenticTarget): Variant {
+function variantOf(target: Target, release: Release): Variant {
   const variant = release.variants.find(({ id }) => id === target.variantId);
-  if (release.id !== target.releaseId || variant?.model.sha256 !== target.modelSha256) {
+  if (!variant || release.id !== target.releaseId || variant.model.sha256 !== target.modelSha256) {
     throw new AgentError(
       'TARGET_RELEASE',
       `The target names variant ${target.variantId} of release ${target.releaseId}, which the release ${release.id} does not hold as named.`,
     );
   }
-  const { artifact } = variant;
+  return variant;
+}
+
+function assertSignedManifest({ manifest }: TargetMessage, { artifact }: Variant): void {
   if (
     manifestSha256(manifest) !== artifact.manifestSha256 ||
     manifest.sha256 !== artifact.sha256 ||
@@ -91,5 +98,4 @@ function variantOf({ manifest }: TargetMessage, { target, release }: AuthenticTa
     throw new AgentError('TARGET_MANIFEST', 'The chunk manifest is not the one that was signed.');
   }
   assertManifest(manifest);
-  return variant;
 }
