@@ -193,6 +193,18 @@ export class GraphEditor {
     return this;
   }
 
+  /**
+   * Make these values the graph's inputs, of unknown shape where they were not declared. Remove the
+   * nodes that made them first.
+   */
+  setInputs(values: readonly { readonly name: string; readonly dtype: DType }[]): this {
+    const declared = new Map(this.inputs.map((info) => [info.name, info]));
+    this.inputs = values.map(
+      ({ name, dtype }) => declared.get(name) ?? encodeValueInfo(name, dtype),
+    );
+    return this;
+  }
+
   /** A name that nothing in the model has, made from the hint; taken from then on. */
   freshName(hint: string): string {
     let name = hint;

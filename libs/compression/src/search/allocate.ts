@@ -115,24 +115,40 @@ function swapPairs(
   let best = allocation(groups, levels, cost);
   for (let round = 0; round < SWAP_ROUNDS; round++) {
     let improved = false;
-    for (let up = 0; up < groups.length; up++) {
-      const gains = [1, 2].filter((step) => (levels[up] ?? 0) - step >= 0);
-      for (const step of gains) {
-        const base = levels.map((l, g) => (g === up ? l - step : l));
-        for (let down = -1; down < groups.length; down++) {
-          if (down === up) continue;
-          for (let give = down < 0 ? 0 : 1; give <= (down < 0 ? 0 : MOVE_STEPS); give++) {
-            const moved = base.map((l, g) => (g === down ? l + give : l));
-            if (down >= 0 && (moved[down] ?? 0) >= (groups[down]?.widths.length ?? 0)) break;
-            if (lossOf(groups, moved) >= best.loss - 1e-12) continue;
-            const trial = allocation(groups, moved, cost);
-            if (trial.cost > target) continue;
-            [best, levels, improved] = [trial, moved, true];
-          }
-        }
+    for (const [taker, giver] of pairs(groups.length)) {
+      for (const moved of trades(groups, levels, taker, giver)) {
+        if (lossOf(groups, moved) >= best.loss - 1e-12) continue;
+        const trial = allocation(groups, moved, cost);
+        if (trial.cost > target) continue;
+        [best, levels, improved] = [trial, moved, true];
+        break;
       }
     }
     if (!improved) break;
   }
   return best;
+}
+
+/** Every ordered pair of groups, and each group with itself: it then takes and nobody gives. */
+function pairs(count: number): [number, number][] {
+  const all = Array.from({ length: count }, (_, i) => i);
+  return all.flatMap((taker) => all.map((giver): [number, number] => [taker, giver]));
+}
+
+/** Levels after the taker widens by one or two and the giver, if another, narrows by one to three. */
+function trades(
+  groups: readonly Choices[],
+  levels: readonly number[],
+  taker: number,
+  giver: number,
+): number[][] {
+  const out: number[][] = [];
+  for (let take = 1; take <= 2 && (levels[taker] ?? 0) - take >= 0; take++) {
+    for (let give = 1; give <= MOVE_STEPS; give++) {
+      const moved = levels.map((l, g) => (g === taker ? l - take : g === giver ? l + give : l));
+      if ((moved[giver] ?? 0) >= (groups[giver]?.widths.length ?? 0)) break;
+      out.push(moved);
+    }
+  }
+  return out;
 }

@@ -7,7 +7,8 @@ import type { DenseLayer } from '../statistics/dense.js';
 import { addSums, GramAccumulator, type GramEngine, momentsOf } from '../statistics/gram.js';
 import { readOutput, rowReader } from '../statistics/patches.js';
 import { dimsAtOne } from '../statistics/row-plan.js';
-import { type RunSettings, runOver } from '../statistics/run.js';
+import { FrontierWalk } from '../statistics/frontier.js';
+import type { RunSettings } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
 import { packWeights, weightMatrices } from './layer-weights.js';
 import { chooseStrength, relativeError, ridgeToward } from './ridge.js';
@@ -50,10 +51,11 @@ export async function refitLayers(
   const layers = changedLayers(context.channels, removed);
   const fits: LayerFit[] = [];
   let model = cut;
+  const walk = new FrontierWalk(context.samples, context.indices, context.settings);
   for (const [at, layer] of layers.entries()) {
     const dense = context.dense.get(layer.output);
     if (dense) {
-      const done = await refitLayer(model, layer, dense, removed, context);
+      const done = await refitLayer(model, layer, dense, removed, context, walk);
       model = done.model;
       fits.push(...done.fits);
     }
@@ -84,6 +86,7 @@ async function refitLayer(
   dense: DenseLayer,
   removed: RemovedUnits,
   context: RefitContext,
+  walk: FrontierWalk,
 ): Promise<{ model: Model; fits: LayerFit[] }> {
   const graph = graphOf(model);
   const node = graph.producer(layer.output);
@@ -108,44 +111,34 @@ async function refitLayer(
   const parts = { fit: open(), held: open() };
   const wide = { ...layer, group };
   const shortcutRow = new Float32Array(kept.length);
-  const outputs = [
-    ...new Set([layer.input, ...(dense.shortcut === undefined ? [] : [dense.shortcut])]),
-  ];
-  await runOver(
-    model,
-    outputs,
-    context.samples,
-    context.indices,
-    context.settings,
-    async (tensors, offset, count) => {
-      const x = tensors[layer.input];
-      const s = dense.shortcut === undefined ? undefined : tensors[dense.shortcut];
-      if (!x) return;
-      for (let i = 0; i < count; i++) {
-        const sample = offset + i;
-        const grams = sample % HELD_EVERY === HELD_EVERY - 1 ? parts.held : parts.fit;
-        const positions = dense.plan.positions(sample);
-        for (let k = 0; k < positions.length; k++) {
-          const position = positions[k] as number;
-          const row = (sample * dense.plan.perSample + k) * dense.targetWidth;
-          if (s) readOutput(wide, s, i, position, shortcutRow, 0);
-          for (let g = 0; g < group; g++) {
-            const gram = grams[g] as GramAccumulator;
-            const { into, at } = gram.next();
-            reader.read(x, i, position, g, into, at);
-            for (let o = 0; o < perGroup; o++) {
-              const channel = g * perGroup + o;
-              into[at + reader.columns + o] =
-                (dense.targetRows[row + (kept[channel] as number)] as number) -
-                (s ? (shortcutRow[channel] as number) : 0);
-            }
-            into[at + width - 1] = 1;
-            if (gram.commit()) await gram.flush();
+  await walk.advance(model, graph.nodes.indexOf(node), async (tensors, offset, count) => {
+    const x = tensors[layer.input];
+    const s = dense.shortcut === undefined ? undefined : tensors[dense.shortcut];
+    if (!x) return;
+    for (let i = 0; i < count; i++) {
+      const sample = offset + i;
+      const grams = sample % HELD_EVERY === HELD_EVERY - 1 ? parts.held : parts.fit;
+      const positions = dense.plan.positions(sample);
+      for (let k = 0; k < positions.length; k++) {
+        const position = positions[k] as number;
+        const row = (sample * dense.plan.perSample + k) * dense.targetWidth;
+        if (s) readOutput(wide, s, i, position, shortcutRow, 0);
+        for (let g = 0; g < group; g++) {
+          const gram = grams[g] as GramAccumulator;
+          const { into, at } = gram.next();
+          reader.read(x, i, position, g, into, at);
+          for (let o = 0; o < perGroup; o++) {
+            const channel = g * perGroup + o;
+            into[at + reader.columns + o] =
+              (dense.targetRows[row + (kept[channel] as number)] as number) -
+              (s ? (shortcutRow[channel] as number) : 0);
           }
+          into[at + width - 1] = 1;
+          if (gram.commit()) await gram.flush();
         }
       }
-    },
-  );
+    }
+  });
   for (const gram of [...parts.fit, ...parts.held]) await gram.flush();
 
   const weights = weightMatrices(layer, weight.dims, toFloat32(weight), group);
