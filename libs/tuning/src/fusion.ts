@@ -106,7 +106,7 @@ export class GraphFusion {
     }
     const taken = before.int8 ? SATURATED : ACTIVATIONS;
     if (!taken.has(node.op)) return false;
-    if (before.int8 || weighted) {
+    if (before.int8 || weighted || before.mergesInto !== null) {
       before.activation = true;
       return true;
     }
@@ -165,9 +165,6 @@ export class GraphFusion {
       }
       case 'add':
         entry.mergesInto = this.mergeTarget(node, entry.inputs);
-        break;
-      case 'transpose':
-        if (this.keepsOrder(node, input)) entry.kind = 'view';
         break;
       default:
     }
@@ -272,14 +269,6 @@ export class GraphFusion {
     const dims = this.shapes.get(name)?.dims ?? this.graph.constant(name)?.dims ?? [];
     const count = dims.reduce((product, dim) => product * dim, 1);
     return count === 1 || (count === channels && dims.at(-3) === channels);
-  }
-
-  /** A permutation that only moves axes of length 1 leaves the bytes as they are. */
-  private keepsOrder(node: Node, input: string): boolean {
-    const dims = this.dims(node, input);
-    const order = attrInts(node, 'perm') ?? dims.map((_dim, axis) => dims.length - 1 - axis);
-    const real = order.filter((axis) => (dims[axis] ?? 1) > 1);
-    return real.every((axis, at) => at === 0 || axis > (real[at - 1] ?? 0));
   }
 
   private readers(name: string): number {

@@ -56,8 +56,6 @@ class Layouter {
   private readonly steps: Step[] = [];
   private readonly layouts: Layout[] = [];
   private readonly present = new Set<string>();
-  /** Sums that a convolution took over, and whether that convolution may still take an activation. */
-  private readonly merged = new Set<number>();
 
   constructor(
     private readonly nodes: readonly CostNode[],
@@ -148,17 +146,17 @@ class Layouter {
     if (node.int8) {
       return this.emit('int8-add', node, at, this.keep(node));
     }
+    const layout = node.mergesInto === null ? undefined : this.layouts[node.mergesInto];
     const blocked = node.inputs.every((from) => this.layouts[from] === 'blocks');
-    if (blocked && node.mergesInto !== null) {
-      this.merged.add(at);
-      return 'blocks';
+    // With an activation behind, the sum is merged before layouts are chosen.
+    if (layout && (blocked || layout === 'planes' || node.activation)) {
+      this.bringAll(node, layout);
+      return layout;
     }
     return this.emit('add', node, at, this.keep(node));
   }
 
   private placeElementwise(node: CostNode, at: number): Layout {
-    const [from = -1] = node.inputs;
-    if (this.merged.has(from) && node.kind === 'elementwise') return 'blocks';
     return this.emit('elementwise', node, at, this.keep(node));
   }
 
@@ -206,7 +204,7 @@ class Layouter {
     };
     if (layout === 'blocks' || wanted === 'blocks') {
       this.emit('reorder', node, from, wanted);
-    } else if (c > 1 && h * w > 1) {
+    } else {
       this.emit(node.int8 ? 'int8-copy' : 'copy', node, from, wanted);
     }
   }
