@@ -10,7 +10,7 @@ import type { AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
-import { answerNeed, chunkOf, manifestOf, manifestSha256, sha256 } from '@espalier/delivery';
+import { answerNeed, chunkOf } from '@espalier/delivery';
 import {
   decodeMessage,
   downTopic,
@@ -21,56 +21,27 @@ import {
   SERVER_FILTER,
   UP_SCHEMAS,
   type DownKind,
-  type Encoding,
   type Hello,
   type Need,
   type Profile,
-  type Release,
   type ReportPayload,
-  type Root,
-  type Signed,
   type TargetMessage,
   type Telemetry,
-  type Variant,
 } from '@espalier/protocol';
-import {
-  createClaimToken,
-  generateKeyPair,
-  issueCredential,
-  publicKeyBase64,
-  sign,
-  verifyReport,
-} from '@espalier/trust';
+import { createClaimToken, issueCredential, publicKeyBase64, verifyReport } from '@espalier/trust';
 import mqtt, { type MqttClient } from 'mqtt';
+import { Authority, FAR, type TargetSpec } from './authority.js';
 
 const BROKER = fileURLToPath(new URL('../../broker/dist/main.js', import.meta.url));
 const SECRET = 'a-secret-of-the-server';
-const FAR = '2100-01-01T00:00:00.000Z';
-const card = {
-  task: 'classification',
-  input: { name: 'image', layout: 'NCHW', scale: 1 / 255, mean: [0.286], std: [0.353] },
-};
-
 /** One device as the stub sees it. */
 interface Device {
   publicKey: Uint8Array;
   manifest?: { artifact: Uint8Array; message: TargetMessage; generation: number };
 }
 
-/** What a target is made of. */
-export interface TargetSpec {
-  model: Uint8Array;
-  generation: number;
-  encoding?: Encoding;
-  variantId?: string;
-  epoch?: number;
-  expires?: string;
-  changes?: Partial<Variant>;
-}
-
 export class StubServer extends EventEmitter {
-  readonly rootKey = generateKeyPair();
-  readonly onlineKey = generateKeyPair();
+  readonly authority = new Authority();
   readonly reports: ReportPayload[] = [];
   readonly telemetry: Telemetry[] = [];
   readonly hellos: Hello[] = [];
@@ -87,7 +58,6 @@ export class StubServer extends EventEmitter {
   #brokerPort = 0;
   #http!: Server;
   #client!: MqttClient;
-  #timestampVersion = 0;
 
   async start(): Promise<void> {
     await this.startBroker();
@@ -107,7 +77,7 @@ export class StubServer extends EventEmitter {
   }
 
   token(): string {
-    return createClaimToken(this.rootKey.keyId).text;
+    return createClaimToken(this.authority.rootKey.keyId).text;
   }
 
   async startBroker(): Promise<void> {
@@ -116,7 +86,7 @@ export class StubServer extends EventEmitter {
       env: {
         ...process.env,
         ESPALIER_BROKER_PORT: String(this.#brokerPort),
-        ESPALIER_BROKER_CREDENTIAL_KEY: publicKeyBase64(this.onlineKey),
+        ESPALIER_BROKER_CREDENTIAL_KEY: publicKeyBase64(this.authority.onlineKey),
         ESPALIER_BROKER_SERVER_SECRET: SECRET,
       },
     });
@@ -156,80 +126,10 @@ export class StubServer extends EventEmitter {
     const device = this.#devices.get(deviceId)!;
     const encoding = spec.encoding ?? 'brotli';
     const artifact = encoding === 'brotli' ? brotliCompressSync(spec.model) : spec.model;
-    const message = this.message(deviceId, spec, artifact);
+    const message = this.authority.message(deviceId, spec, artifact);
     device.manifest = { artifact, message, generation: spec.generation };
     await this.send(deviceId, 'target', message);
     return message;
-  }
-
-  /** A target message; `artifact` is what its manifest is of. */
-  message(deviceId: string, spec: TargetSpec, artifact: Uint8Array): TargetMessage {
-    const manifest = manifestOf(artifact);
-    const variant: Variant = {
-      id: spec.variantId ?? `v${spec.generation}`,
-      artifact: {
-        sha256: manifest.sha256,
-        length: artifact.byteLength,
-        encoding: spec.encoding ?? 'brotli',
-        manifestSha256: manifestSha256(manifest),
-      },
-      model: { sha256: sha256(spec.model), length: spec.model.byteLength },
-      peakRamBytes: 1_000_000,
-      precision: 'fp32',
-      session: { threads: 1, optimization: 'all' },
-      card,
-      ...spec.changes,
-    };
-    const release: Release = {
-      type: 'release',
-      id: `r${spec.generation}`,
-      model: 'fashion',
-      version: spec.generation,
-      issued: new Date().toISOString(),
-      expires: FAR,
-      variants: [variant],
-    };
-    const target = {
-      type: 'target',
-      deviceId,
-      generation: spec.generation,
-      epoch: spec.epoch ?? 1,
-      rolloutId: null,
-      releaseId: release.id,
-      variantId: variant.id,
-      modelSha256: variant.model.sha256,
-      issued: new Date().toISOString(),
-      expires: spec.expires ?? FAR,
-    };
-    return {
-      root: this.root(),
-      timestamp: this.#timestamp(),
-      target: sign('target', target, [this.onlineKey]),
-      release: sign('release', release, [this.rootKey]),
-      manifest,
-    };
-  }
-
-  root(): Signed {
-    const role = (keyId: string) => ({ keyids: [keyId], threshold: 1 });
-    const root: Root = {
-      type: 'root',
-      version: 1,
-      expires: FAR,
-      keys: Object.fromEntries(
-        [this.rootKey, this.onlineKey].map((key) => [
-          key.keyId,
-          { scheme: 'ed25519' as const, public: publicKeyBase64(key) },
-        ]),
-      ),
-      roles: {
-        root: role(this.rootKey.keyId),
-        release: role(this.rootKey.keyId),
-        target: role(this.onlineKey.keyId),
-        timestamp: role(this.onlineKey.keyId),
-      },
-    };
-    return sign('root', root, [this.rootKey]);
   }
 
   async send(deviceId: string, kind: DownKind, body: object): Promise<void> {
@@ -270,21 +170,10 @@ export class StubServer extends EventEmitter {
       brokerUrl: `mqtt://127.0.0.1:${this.#brokerPort}`,
       credential: issueCredential(
         { deviceId, issuedAtMs: Date.now(), expires: FAR },
-        this.onlineKey,
+        this.authority.onlineKey,
       ),
-      root: this.root(),
+      root: this.authority.root(),
     };
-  }
-
-  #timestamp(): Signed {
-    const timestamp = {
-      type: 'timestamp',
-      version: ++this.#timestampVersion,
-      issued: new Date().toISOString(),
-      expires: FAR,
-      rootVersion: 1,
-    };
-    return sign('timestamp', timestamp, [this.onlineKey]);
   }
 
   #receive(text: string, payload: Uint8Array): void {
