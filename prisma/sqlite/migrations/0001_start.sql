@@ -79,6 +79,7 @@ CREATE TABLE "Candidate" (
     "modelId" TEXT NOT NULL,
     "jobId" TEXT NOT NULL,
     "report" JSONB NOT NULL,
+    "costs" JSONB NOT NULL,
     "modelSha256" TEXT NOT NULL,
     "modelBytes" BIGINT NOT NULL,
     "artifactSha256" TEXT NOT NULL,

@@ -1,4 +1,6 @@
+import { compressionReportSchema } from '@espalier/compression';
 import { sha256Schema } from '@espalier/protocol';
+import { candidateCostsSchema } from '@espalier/tuning';
 import { z } from 'zod';
 
 /** What the API asks of a compression, and what is passed to its process. */
@@ -46,7 +48,8 @@ const candidateFileSchema = z.object({
   encoding: z.enum(['identity', 'brotli', 'espalier-sparse']),
   modelSha256: sha256Schema,
   artifactSha256: sha256Schema,
-  report: z.record(z.string(), z.unknown()),
+  report: compressionReportSchema,
+  costs: candidateCostsSchema,
 });
 export type CandidateFile = z.infer<typeof candidateFileSchema>;
 

@@ -9,7 +9,7 @@ import {
 
 const WORKER = fileURLToPath(new URL('./compression-worker.js', import.meta.url));
 /** Below the server's own priority, so that the API answers while every core compresses. */
-const PRIORITY = 10;
+const PRIORITY = 5;
 const STDERR_KEPT = 4096;
 
 /** A compression that ended without its result: what it said, or how its process died. */

@@ -187,7 +187,7 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
     await this.database.write(async (transaction) => {
       for (const { file, model, artifact } of stored) {
         const id = candidateId(job.modelId, model.sha256, artifact.sha256);
-        const data = { jobId: job.id, report: toJson(file.report) };
+        const data = { jobId: job.id, report: toJson(file.report), costs: toJson(file.costs) };
         await transaction.candidate.upsert({
           where: { id },
           update: data,

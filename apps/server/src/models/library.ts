@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
+import { compressionReportSchema, type CompressionReport } from '@espalier/compression';
+import { candidateCostsSchema, type CandidateCosts } from '@espalier/tuning';
 import { notFound } from '../errors.js';
 import type { Candidate, Model } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
-import { toJson } from '../persistence/json.js';
+import { fromJson, toJson } from '../persistence/json.js';
 import { BlobStore, type Blob } from './blob-store.js';
 import { runCompression } from './compression-process.js';
 import { candidateSchema, type CandidateView, type ModelView } from './schemas.js';
@@ -91,6 +93,22 @@ export class Library {
       orderBy: [{ modelBytes: 'desc' }, { id: 'asc' }],
     });
     return rows.map(candidateViewOf);
+  }
+
+  /** Every candidate of a model as planning takes it. @throws ServerError NOT_FOUND */
+  async planned(
+    modelId: string,
+  ): Promise<{ id: string; report: CompressionReport; costs: CandidateCosts }[]> {
+    await this.get(modelId);
+    const rows = await this.database.read.candidate.findMany({
+      where: { modelId },
+      orderBy: { id: 'asc' },
+    });
+    return rows.map(({ id, report, costs }) => ({
+      id,
+      report: fromJson(compressionReportSchema, report),
+      costs: fromJson(candidateCostsSchema, costs),
+    }));
   }
 }
 

@@ -1,3 +1,4 @@
+import { compressionReportSchema } from '@espalier/compression';
 import { failureSchema, instantSchema, sha256Schema } from '@espalier/protocol';
 import { z } from 'zod';
 
@@ -34,7 +35,7 @@ export const candidateSchema = z.object({
   modelId: z.string(),
   jobId: z.string(),
   /** The `report.json` of the compression. */
-  report: z.record(z.string(), z.unknown()),
+  report: compressionReportSchema,
   model: z.object({ sha256: sha256Schema, bytes: z.number().int() }),
   artifact: z.object({
     sha256: sha256Schema,

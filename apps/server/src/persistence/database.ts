@@ -72,9 +72,7 @@ export class Database {
         },
         fail: reject,
       });
-      this.draining ??= this.drain().finally(() => {
-        this.draining = null;
-      });
+      this.draining ??= this.drain();
     });
   }
 
@@ -85,8 +83,10 @@ export class Database {
     await this.writer.$disconnect();
   }
 
+  /** Ends in the same turn in which it finds the queue empty, so that no write is left behind. */
   private async drain(): Promise<void> {
     while (this.queue.length > 0) await this.commit(this.queue.splice(0, BATCH_LIMIT));
+    this.draining = null;
   }
 
   private rolledBack(): void {

@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import { Receiver } from '@espalier/delivery';
+import {
+  decodeChunk,
+  decodeMessage,
+  deviceFilter,
+  DOWN_SCHEMAS,
+  encodeMessage,
+  KERNELS,
+  parseTopic,
+  upTopic,
+  type EnrolResponse,
+  type InstallState,
+  type Profile,
+  type Release,
+  type Root,
+  type Target,
+  type UpKind,
+} from '@espalier/protocol';
+import {
+  generateKeyPair,
+  parseClaimToken,
+  publicKeyBase64,
+  signReport,
+  trustFirstRoot,
+  verifySigned,
+  type KeyPair,
+} from '@espalier/trust';
+import { connectAsync, type MqttClient } from 'mqtt';
+import type { ServerProcess } from './server-process.js';
+
+/** How a scripted device answers a target. */
+export type Behaviour = (
+  target: Target,
+  release: Release,
+) => 'good' | 'wrong-hash' | 'fails' | 'silent';
+
+/** A profile as a device of `cores` and `memoryMiB` would measure it. */
+export function profileOf(memoryMiB = 512): Profile {
+  return {
+    schemaVersion: 1,
+    measuredAt: new Date().toISOString(),
+    agentVersion: 'test',
+    runtime: { name: 'onnxruntime', version: '1.30.0' },
+    cpu: {
+      model: 'scripted',
+      arch: 'x64',
+      cores: 2,
+      isa: ['avx2'],
+      frequencyMHz: 2000,
+      temperatureC: null,
+    },
+    memory: {
+      totalBytes: memoryMiB * 2 ** 20,
+      limitBytes: memoryMiB * 2 ** 20,
+      limitedBy: 'machine',
+      freeBytes: memoryMiB * 2 ** 20,
+      runtimeBytes: 64 * 2 ** 20,
+    },
+    storage: { freeBytes: 2 ** 30, limitBytes: 2 ** 30, limitedBy: 'machine' },
+    emulatedSlowdown: null,
+    callOverheadMs: [{ threads: 1, ms: 0.02 }],
+    kernels: KERNELS.flatMap(({ id }) =>
+      (['fp32', 'int8'] as const).map((precision) => ({
+        id,
+        precision,
+        threads: 1,
+        medianMs: precision === 'int8' ? 0.05 : 0.1,
+        spread: 0.05,
+        runs: 20,
+      })),
+    ),
+    measuringSeconds: 1,
+  };
+}
+
+/** A device of the test: the real protocol and real signatures; what it loads is as scripted. */
+export class ScriptedDevice {
+  readonly acks: string[] = [];
+  readonly targets: Target[] = [];
+  readonly epochs: number[] = [];
+  measures = 0;
+  generation = 0;
+  receivedBytes = 0;
+  artifact: Uint8Array | null = null;
+  running: { releaseId: string; variantId: string; modelSha256: string } | null = null;
+  behaviour: Behaviour = () => 'good';
+  private client: MqttClient | null = null;
+  private receiver: Receiver | null = null;
+  private work: { target: Target; release: Release; bytes: Uint8Array } | null = null;
+
+  private constructor(
+    readonly enrolled: EnrolResponse,
+    private readonly key: KeyPair,
+    private readonly root: Root,
+  ) {}
+
+  get id(): string {
+    return this.enrolled.deviceId;
+  }
+
+  static async enrol(
+    server: ServerProcess,
+    name: string,
+    labels: Record<string, string> = {},
+  ): Promise<ScriptedDevice> {
+    const { token } = await server.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {
+      labels,
+    });
+    const key = generateKeyPair();
+    const enrolled = await server.ok<EnrolResponse>('POST', '/api/v1/enrolments', {
+      token,
+      publicKey: publicKeyBase64(key),
+      name,
+    });
+    const root = trustFirstRoot(enrolled.root, parseClaimToken(token).rootKeyId);
+    return new ScriptedDevice(enrolled, key, root);
+  }
+
+  /** Connects, listens, and says hello and, if given, a profile. */
+  async connect(profile: Profile | null, brokerUrl = this.enrolled.brokerUrl): Promise<void> {
+    const client = await connectAsync(brokerUrl, {
+      clientId: this.id,
+      username: this.id,
+      password: this.enrolled.credential,
+      clean: true,
+      reconnectPeriod: 200,
+      reconnectOnConnackError: true,
+    });
+    this.client = client;
+    client.on('message', (topic, payload) => {
+      void this.take(topic, payload);
+    });
+    client.on('connect', () => {
+      void this.resume();
+    });
+    await client.subscribeAsync(deviceFilter(this.id), { qos: 1 });
+    if (profile) await this.say('profile', { profile });
+    await this.hello();
+  }
+
+  async disconnect(): Promise<void> {
+    await this.client?.endAsync(true);
+    this.client = null;
+  }
+
+  async hello(): Promise<void> {
+    await this.say('hello', {
+      agentVersion: 'test',
+      bootId: 'boot',
+      generation: this.generation,
+      running: this.running,
+      profileSha256: null,
+    });
+  }
+
+  /** Sends a message; the same `id` again is the same message. */
+  async say(kind: UpKind, body: unknown, id: string = randomUUID()): Promise<string> {
+    const epoch = this.epochs.at(-1) ?? 0;
+    const bytes = encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body);
+    await this.client?.publishAsync(upTopic(this.id, kind), Buffer.from(bytes), { qos: 1 });
+    return id;
+  }
+
+  async report(
+    target: Target,
+    state: InstallState,
+    loadedSha256: string | null,
+    key = this.key,
+  ): Promise<string> {
+    return this.say('report', {
+      report: signReport(
+        {
+          type: 'report',
+          deviceId: this.id,
+          generation: target.generation,
+          releaseId: target.releaseId,
+          variantId: target.variantId,
+          state,
+          loadedSha256,
+          probe: state === 'active' ? { latencyMs: 1, finite: true } : null,
+          running: this.running,
+          failure:
+            state === 'failed' ? { code: 'PROBE_FAILED', message: 'scripted to fail' } : null,
+          receivedBytes: this.receivedBytes,
+          at: new Date().toISOString(),
+        },
+        key,
+      ),
+    });
+  }
+
+  private async resume(): Promise<void> {
+    await this.client?.subscribeAsync(deviceFilter(this.id), { qos: 1 });
+    await this.hello();
+  }
+
+  private async take(topic: string, payload: Uint8Array): Promise<void> {
+    const parsed = parseTopic(topic);
+    if (parsed.direction !== 'down') return;
+    switch (parsed.kind) {
+      case 'ack': {
+        const message = decodeMessage(payload, DOWN_SCHEMAS.ack);
+        this.epochs.push(message.epoch);
+        this.acks.push(message.body.of);
+        return;
+      }
+      case 'measure':
+        this.measures += 1;
+        return;
+      case 'target': {
+        const message = decodeMessage(payload, DOWN_SCHEMAS.target);
+        this.epochs.push(message.epoch);
+        const target = verifySigned(message.body.target, 'target', this.root);
+        verifySigned(message.body.timestamp, 'timestamp', this.root);
+        const release = verifySigned(message.body.release, 'release', this.root);
+        if (
+          target.generation <= this.generation &&
+          this.work?.target.generation !== target.generation
+        )
+          return;
+        this.targets.push(target);
+        await this.begin(target, release, new Receiver(message.body.manifest));
+        return;
+      }
+      case 'chunk': {
+        const frame = decodeChunk(payload);
+        const { receiver, work } = this;
+        if (!receiver || !work || receiver.whole) return;
+        const verdict = receiver.accept(frame);
+        if (verdict.kind !== 'accepted') return;
+        this.receivedBytes += frame.payload.byteLength;
+        work.bytes.set(frame.payload, verdict.offset);
+        if (receiver.whole) await this.finish();
+        else if (receiver.outstanding === 0) await this.ask();
+      }
+    }
+  }
+
+  private async begin(target: Target, release: Release, receiver: Receiver): Promise<void> {
+    this.generation = target.generation;
+    const behaviour = this.behaviour(target, release);
+    if (behaviour === 'silent') return;
+    if (target.modelSha256 === this.running?.modelSha256) {
+      await this.report(target, 'active', target.modelSha256);
+      return;
+    }
+    const { length } = receiver.manifest;
+    this.receiver = receiver;
+    this.work = { target, release, bytes: new Uint8Array(length) };
+    await this.report(target, 'accepted', null);
+    await this.ask();
+  }
+
+  private async ask(): Promise<void> {
+    const { receiver, work } = this;
+    if (!receiver || !work) return;
+    const { manifest } = receiver;
+    await this.say('need', {
+      generation: work.target.generation,
+      artifactSha256: manifest.sha256,
+      chunkCount: manifest.chunks.length,
+      receivedChunks: receiver.receivedChunks,
+      indices: receiver.ask(16),
+    });
+  }
+
+  private async finish(): Promise<void> {
+    const { work } = this;
+    if (!work) return;
+    const { target, release, bytes } = work;
+    this.artifact = bytes;
+    switch (this.behaviour(target, release)) {
+      case 'good':
+        this.running = {
+          releaseId: target.releaseId,
+          variantId: target.variantId,
+          modelSha256: target.modelSha256,
+        };
+        await this.report(target, 'active', target.modelSha256);
+        return;
+      case 'wrong-hash':
+        await this.report(target, 'active', 'f'.repeat(64));
+        return;
+      case 'fails':
+        await this.report(target, 'failed', null);
+        return;
+      case 'silent':
+        return;
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+/** An answer of the API. */
+export interface Answer {
+  readonly status: number;
+  // The tests read many shapes; each names the fields that it relies on.
+  readonly body: Record<string, never>;
+}
+
+/** The built server as a process of its own, on free ports and a folder of its own. */
+export class ServerProcess {
+  private child: ChildProcess | null = null;
+  private stderr = '';
+  url = '';
+
+  private constructor(
+    readonly dataDir: string,
+    private readonly environment: Record<string, string>,
+  ) {}
+
+  static async start(environment: Record<string, string> = {}): Promise<ServerProcess> {
+    const server = new ServerProcess(mkdtempSync(join(tmpdir(), 'espalier-server-')), environment);
+    await server.launch();
+    return server;
+  }
+
+  /** Starts the process, again after {@link kill} on the same folder. */
+  async launch(extra: Record<string, string> = {}): Promise<void> {
+    const child = spawn(process.execPath, [MAIN], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'],
+        DATA_DIR: this.dataDir,
+        PORT: '0',
+        BROKER_PORT: '0',
+        ESPALIER_SELF_SIGN: '1',
+        ...this.environment,
+        ...extra,
+      },
+    });
+    this.child = child;
+    child.stderr.on('data', (part: Buffer) => {
+      this.stderr = (this.stderr + part.toString('utf8')).slice(-200_000);
+    });
+    this.url = await new Promise((resolve, reject) => {
+      child.once('exit', (code, signal) =>
+        reject(new Error(`The server ended with ${signal ?? String(code)}: ${this.stderr}`)),
+      );
+      createInterface({ input: child.stdout }).once('line', (line) => {
+        resolve((JSON.parse(line) as { url: string }).url);
+      });
+    });
+  }
+
+  get log(): string {
+    return this.stderr;
+  }
+
+  get pid(): number | undefined {
+    return this.child?.pid;
+  }
+
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
+    return new Promise((resolve) => {
+      child.once('exit', (code) => resolve(code));
+      child.kill(signal);
+    });
+  }
+
+  async dispose(): Promise<void> {
+    await this.end('SIGTERM');
+    rmSync(this.dataDir, { recursive: true, force: true });
+  }
+
+  async call(method: string, path: string, body?: unknown): Promise<Answer> {
+    const multipart = body instanceof FormData;
+    const response = await fetch(`${this.url}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: multipart ? body : JSON.stringify(body) }),
+      ...(body === undefined || multipart
+        ? {}
+        : { headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as never };
+  }
+
+  /** Calls and expects success. */
+  async ok<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const answer = await this.call(method, path, body);
+    if (answer.status >= 300) {
+      throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.body)}`);
+    }
+    return answer.body as T;
+  }
+
+  /** Asks again until `done`, at most for `seconds`. */
+  async until<T>(path: string, done: (value: T) => boolean, seconds = 30): Promise<T> {
+    const deadline = Date.now() + seconds * 1000;
+    for (;;) {
+      const value = await this.ok<T>('GET', path);
+      if (done(value)) return value;
+      if (Date.now() > deadline) {
+        throw new Error(`${path} after ${seconds} s: ${JSON.stringify(value)}\n${this.stderr}`);
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
