@@ -1,8 +1,11 @@
 import { fromBrotli, toBrotli } from './brotli.js';
 import { ArtifactError } from './errors.js';
+import { fromSparse, toSparse } from './sparse/container.js';
+import type { Segment } from './sparse/segment.js';
 
 /** How the bytes that are sent become the file: as they are, or expanded. */
-export const ENCODINGS = ['identity', 'brotli'] as const;
+export const ENCODINGS = ['identity', 'brotli', 'espalier-sparse'] as const;
+const PLAIN_ENCODINGS = ['identity', 'brotli'] as const;
 export type ArtifactEncoding = (typeof ENCODINGS)[number];
 
 /** A file as it is sent. */
@@ -22,18 +25,37 @@ export interface ArtifactLimits {
 /**
  * Encodes a file for sending.
  * @param encoding the encoding to use; `best` tries each and keeps the shortest
+ * @param segments where tensors of numbers lie in the file; `espalier-sparse` models those element by
+ * element, and is not tried by `best` without any
+ * @throws ArtifactError ARTIFACT_SEGMENTS
  */
 export async function encodeArtifact(
   bytes: Uint8Array,
   encoding: ArtifactEncoding | 'best',
+  segments: readonly Segment[] = [],
 ): Promise<EncodedArtifact> {
-  const wanted = encoding === 'best' ? ENCODINGS : [encoding];
-  let best: EncodedArtifact | undefined;
-  for (const each of wanted) {
-    const encoded = each === 'identity' ? bytes : await toBrotli(bytes);
-    if (!best || encoded.length < best.bytes.length) best = { encoding: each, bytes: encoded };
+  if (encoding !== 'best') return { encoding, bytes: await encode(bytes, encoding, segments) };
+  let best: EncodedArtifact = { encoding: 'identity', bytes };
+  for (const each of segments.length > 0 ? ENCODINGS : PLAIN_ENCODINGS) {
+    const encoded = await encode(bytes, each, segments);
+    if (encoded.length < best.bytes.length) best = { encoding: each, bytes: encoded };
   }
-  return best ?? { encoding: 'identity', bytes };
+  return best;
+}
+
+function encode(
+  bytes: Uint8Array,
+  encoding: ArtifactEncoding,
+  segments: readonly Segment[],
+): Promise<Uint8Array> {
+  switch (encoding) {
+    case 'identity':
+      return Promise.resolve(bytes);
+    case 'brotli':
+      return toBrotli(bytes);
+    case 'espalier-sparse':
+      return toSparse(bytes, segments);
+  }
 }
 
 /**
@@ -53,7 +75,7 @@ export async function* artifactParts(
     );
   }
   let done = 0;
-  for await (const part of expand(encoding, bytes)) {
+  for await (const part of expand(encoding, bytes, length)) {
     done += part.length;
     if (done > length) throw wrongLength(`more than ${length}`, length);
     yield part;
@@ -81,9 +103,21 @@ export async function decodeArtifact(
   return out;
 }
 
-async function* expand(encoding: ArtifactEncoding, bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  if (encoding === 'identity') yield bytes;
-  else yield* fromBrotli(bytes);
+async function* expand(
+  encoding: ArtifactEncoding,
+  bytes: Uint8Array,
+  length: number,
+): AsyncGenerator<Uint8Array> {
+  switch (encoding) {
+    case 'identity':
+      yield bytes;
+      return;
+    case 'brotli':
+      yield* fromBrotli(bytes);
+      return;
+    case 'espalier-sparse':
+      yield await fromSparse(bytes, length);
+  }
 }
 
 const wrongLength = (found: string, length: number): ArtifactError =>

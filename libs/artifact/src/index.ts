@@ -8,3 +8,4 @@ export {
   type EncodedArtifact,
 } from './artifact.js';
 export { ArtifactError, type ArtifactErrorCode } from './errors.js';
+export { ELEMENT_TYPES, type ElementType, type Segment } from './sparse/segment.js';
