@@ -1,7 +1,7 @@
 /** An agent as the real process that `npm run build` made. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { AgentState } from '../src/store/agent-state.js';
@@ -35,8 +35,9 @@ export class AgentProcess {
     }
   }
 
-  signal(signal: NodeJS.Signals): void {
-    this.#child?.kill(signal);
+  /** Puts a state on the disk of an agent that does not run. */
+  rewrite(state: AgentState): void {
+    writeFileSync(join(this.stateDir, 'state.json'), JSON.stringify(state));
   }
 
   /** Ends the process and waits until it is gone. */

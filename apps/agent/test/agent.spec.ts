@@ -2,75 +2,37 @@
  * Runs the built agent (`npm run build`, which `npm test` does first) as a process of its own
  * against the built broker and a stub of the server.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { jest } from '@jest/globals';
 import { sha256 } from '@espalier/delivery';
 import { LIMITS } from '@espalier/protocol';
-import { AgentProcess } from './agent-process.js';
-import { StubServer } from './stub-server.js';
+import { input, model, padded } from './models.js';
+import { Site } from './site.js';
+import type { StubServer } from './stub-server.js';
 
-const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
-const model = readFileSync(join(examples, 'fashion-mobilenetv2.onnx'));
-const input = join(examples, 'fashion-evaluation.npz');
-/** The same model with bytes that ONNX readers skip (an unknown field), hence another hash. */
-const other = Buffer.concat([model, Buffer.from([0xfa, 0x3f, 4, 1, 2, 3, 4])]);
-/** Still the same model, too random a tail to shrink: many chunks. */
-const large = (seed: number): Buffer => {
-  const tail = Buffer.alloc(2_000_000);
-  let x = seed;
-  for (let at = 0; at < tail.length; at += 1) {
-    x = (Math.imul(x, 1664525) + 1013904223) >>> 0;
-    tail[at] = x >>> 24;
-  }
-  const length = [(tail.length & 127) | 128, ((tail.length >> 7) & 127) | 128, tail.length >> 14];
-  return Buffer.concat([model, Buffer.from([0xfa, 0x3f, ...length]), tail]);
-};
+const SERVES = [
+  '--input',
+  input,
+  '--inference-interval-ms',
+  '20',
+  '--telemetry-interval-ms',
+  '500',
+];
 
+jest.setTimeout(90_000);
+
+let site: Site;
 let server: StubServer;
-let agents: AgentProcess[] = [];
-const directories: string[] = [];
-
-function newAgent(name: string, ...args: string[]): AgentProcess {
-  const stateDir = mkdtempSync(join(tmpdir(), 'espalier-agent-'));
-  directories.push(stateDir);
-  const agent = new AgentProcess(stateDir, [
-    ...['--server', server.url, '--token', server.token(), '--name', name, '--quick-profile'],
-    ...['--inference-interval-ms', '20', '--telemetry-interval-ms', '500', ...args],
-  ]);
-  agents.push(agent);
-  return agent;
-}
-
-const enrolled = (name: string) =>
-  server.until(() => (server.hellos.length > 0 ? true : undefined), `hello of ${name}`);
-
 beforeEach(async () => {
-  server = new StubServer();
-  await server.start();
+  site = await Site.open();
+  server = site.server;
 });
-
-afterEach(async () => {
-  await Promise.all(agents.map((agent) => agent.end('SIGKILL')));
-  agents = [];
-  await server.stop();
-  for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
-});
+afterEach(() => site.close());
 
 describe('an agent', () => {
   it('enrols, measures itself, installs its target, runs it, and reports what it measured', async () => {
-    const agent = newAgent(
-      'one',
-      '--input',
-      input,
-      '--emulate-slowdown',
-      '2',
-      '--label',
-      'site=lab',
-    );
-    agent.start();
-    await enrolled('one');
+    await site.started('one', [...SERVES, '--emulate-slowdown', '2', '--label', 'site=lab']);
     await server.target('dev-one', { model, generation: 1 });
     const report = await server.reported(1, 'active');
     expect(report).toMatchObject({
@@ -96,10 +58,8 @@ describe('an agent', () => {
   });
 
   it('killed in its download, asks after the restart for what is missing and one chunk at most', async () => {
-    const bytes = large(1);
-    const agent = newAgent('cut');
-    agent.start();
-    await enrolled('cut');
+    const bytes = padded(2_000_000, 1);
+    const agent = await site.started('cut');
     server.chunkAllowance = 15;
     await server.target('dev-cut', { model: bytes, generation: 1, encoding: 'identity' });
     await server.until(
@@ -116,25 +76,25 @@ describe('an agent', () => {
     const total = Math.ceil(bytes.length / LIMITS.chunkBytes);
     const held = asked[0]!.receivedChunks;
     expect(held).toBeGreaterThanOrEqual(8);
-    expect(asked.flatMap(({ indices }) => indices).length).toBeLessThanOrEqual(total - held + 1);
+    const indices = asked.flatMap((need) => need.indices);
+    expect(indices.length).toBeLessThanOrEqual(total - held + 1);
     expect(report.loadedSha256).toBe(sha256(bytes));
     expect(report.receivedBytes).toBeLessThanOrEqual(bytes.length + LIMITS.chunkBytes);
   });
 
   it('names the other hash when the file is swapped before activation, and goes back', async () => {
-    const agent = newAgent('swap');
-    agent.start();
-    await enrolled('swap');
+    const agent = await site.started('swap');
     await server.target('dev-swap', { model, generation: 1 });
     await server.reported(1, 'active');
 
     // The state is on the disk before the file is read, so the kill leaves the load to the restart.
-    await server.target('dev-swap', { model: large(2), generation: 2, encoding: 'identity' });
+    await server.target('dev-swap', { model: padded(9000, 2), generation: 2 });
     const { install, current } = await agent.killWhen(
       (state) => state.install?.generation === 2 && state.install.state === 'probing',
     );
     expect(install).toMatchObject({ generation: 2, state: 'probing' });
     expect(install!.slot).not.toBe(current);
+    const other = padded(9000, 3);
     writeFileSync(join(agent.stateDir, 'slots', `${install!.slot}.onnx`), other);
     agent.start();
 
@@ -144,5 +104,85 @@ describe('an agent', () => {
       running: { variantId: 'v1', modelSha256: sha256(model) },
     });
     expect(server.reports.some((r) => r.generation === 2 && r.state === 'active')).toBe(false);
+  });
+
+  it('measures itself again when it is asked to', async () => {
+    await site.started('again', SERVES);
+    await server.target('dev-again', { model, generation: 1 });
+    await server.reported(1, 'active');
+    await server.until(() => server.telemetry.at(-1), 'telemetry');
+    const before = server.profiles.length;
+    await server.send('dev-again', 'measure', { reason: 'a test' });
+    await server.until(() => server.profiles[before], 'a new profile', 30_000);
+    const windows = server.telemetry.length;
+    await server.until(
+      () => server.telemetry.slice(windows).find((w) => w.inferences > 0),
+      'telemetry',
+    );
+  });
+
+  it('comes back by itself after the broker was gone, and loses no report and no window', async () => {
+    await site.started('outage', SERVES);
+    server.acknowledges = false;
+    await server.target('dev-outage', { model, generation: 1 });
+    await server.reported(1, 'active');
+    const first = await server.until(() => server.telemetry[0], 'telemetry');
+    const hellos = server.hellos.length;
+    await server.stopBroker();
+    server.reports.length = 0;
+    server.telemetry.length = 0;
+    server.acknowledges = true;
+    await server.startBroker();
+    await server.until(() => server.hellos[hellos], 'another hello');
+    await server.reported(1, 'active');
+    const windows = await server.until(
+      () => (server.telemetry.length > 2 ? server.telemetry : undefined),
+      'the windows of the outage',
+    );
+    expect(windows.map(({ from }) => from)).toContain(first.from);
+    for (const [at, window] of windows.slice(1).entries())
+      expect(window.from).toBe(windows[at]!.to);
+  });
+});
+
+describe('an agent that cannot start', () => {
+  const refusal = async (agent: ReturnType<Site['agent']>) => {
+    agent.start();
+    return { code: await agent.exit(), log: agent.log };
+  };
+
+  it('exits with 2 and says why: no token, another server’s token, an unreadable input', async () => {
+    const none = site.agent('none');
+    const args = none.args.filter((arg) => arg !== '--token' && !arg.startsWith('esp1.'));
+    const { AgentProcess } = await import('./agent-process.js');
+    expect(await refusal(new AgentProcess(none.stateDir, args))).toMatchObject({
+      code: 2,
+      log: expect.stringContaining('ENROL_NO_TOKEN'),
+    });
+
+    const elsewhere = await Site.open();
+    const foreign = none.args.map((arg) =>
+      arg.startsWith('esp1.') ? elsewhere.server.token() : arg,
+    );
+    await elsewhere.close();
+    expect(await refusal(new AgentProcess(none.stateDir, foreign))).toMatchObject({
+      code: 2,
+      log: expect.stringContaining('TRUST_PIN'),
+    });
+
+    const noInput = site.agent('blind', ['--input', '/nowhere.npz']);
+    expect(await refusal(noInput)).toMatchObject({
+      code: 2,
+      log: expect.stringContaining('/nowhere.npz'),
+    });
+  });
+
+  it('leaves a state directory alone that another agent holds', async () => {
+    const first = await site.started('first');
+    const second = site.agent('second', [], first.stateDir);
+    expect(await refusal(second)).toMatchObject({
+      code: 2,
+      log: expect.stringContaining('AGENT_STATE_IN_USE'),
+    });
   });
 });

@@ -47,6 +47,8 @@ export class StubServer extends EventEmitter {
   readonly hellos: Hello[] = [];
   readonly profiles: Profile[] = [];
   readonly needs: Need[] = [];
+  /** Says more when a wait is in vain. */
+  context = (): string => '';
   /** Whether control messages that must be committed are acknowledged. */
   acknowledges = true;
   /** Chunks that are still sent before the stub falls silent. */
@@ -132,6 +134,11 @@ export class StubServer extends EventEmitter {
     return message;
   }
 
+  /** Offers a device nothing from now on, as a halt does. */
+  withdraw(deviceId: string): void {
+    delete this.#devices.get(deviceId)?.manifest;
+  }
+
   async send(deviceId: string, kind: DownKind, body: object): Promise<void> {
     const envelope = { id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 };
     const payload = Buffer.from(encodeMessage(envelope, body));
@@ -148,7 +155,9 @@ export class StubServer extends EventEmitter {
         await once(this, 'change', { signal: deadline });
       } catch {
         const last = JSON.stringify(this.reports.at(-1));
-        throw new Error(`Waited ${timeoutMs} ms for ${what}; the last report was ${last}`);
+        throw new Error(
+          `Waited ${timeoutMs} ms for ${what}; the last report was ${last}\n${this.context()}`,
+        );
       }
     }
   }

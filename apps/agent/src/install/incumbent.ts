@@ -66,6 +66,9 @@ export class Incumbent {
    * @throws AgentError, WorkerCallError with nothing loaded: {@link load} brings the former back
    */
   async replace(install: Install): Promise<void> {
+    const { current: former } = this.state.value;
+    // What becomes of the new model must not be counted against the former one.
+    if (former !== null && this.#running) this.loader.settle(former);
     await this.#vacate();
     const { slots } = this.state.value;
     const content = contentOf(install, slots[install.slot]?.loads ?? 0);

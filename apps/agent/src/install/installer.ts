@@ -66,6 +66,8 @@ export class Installer {
 
   /** Starts what runs, and goes on with what a former process left unfinished. */
   async start(): Promise<void> {
+    const { install } = this.parts.state.value;
+    if (!install || isSettled(install.state)) removeDownload(this.parts.downloadDir);
     await this.parts.incumbent.load();
     this.#proceed();
   }

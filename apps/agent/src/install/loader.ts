@@ -69,7 +69,7 @@ export class Loader {
   /** The model has outlived its watchdog period, or the agent ends in good order. */
   settle(slot: Slot): void {
     clearTimeout(this.#watchdog);
-    if (this.state.value.slots[slot]?.loads) this.#setLoads(slot, 0);
+    if (this.state.value.slots[slot]?.loads) this.#count(slot, 0);
   }
 
   /** What serves already is loaded even when the disk takes no count. */

@@ -39,7 +39,7 @@ describe('the outbox', () => {
   });
 
   it('passes over files that it did not write', () => {
-    writeFileSync(join(directory, '000000000001.report.x.tmp.tmp!'), 'torn');
+    writeFileSync(join(directory, '000000000001.report.m1.tmp'), 'torn');
     expect(ids(Outbox.open(directory))).toEqual([]);
   });
 });

@@ -18,7 +18,7 @@ export interface OutboxLimits {
 }
 
 const DEFAULT_LIMITS: OutboxLimits = { entries: 500, bytes: 8 * 1024 * 1024 };
-const NAME = /^(\d{12})\.(profile|report|telemetry)\.([A-Za-z0-9_.-]+)$/;
+const NAME = /^(\d{12})\.(profile|report|telemetry)\.([A-Za-z0-9-]+)$/;
 
 /** Messages on the disk, oldest first, each until it is acknowledged; bounded in number and bytes. */
 export class Outbox {

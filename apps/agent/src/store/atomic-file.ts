@@ -5,6 +5,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname } from 'node:path';
@@ -22,9 +23,19 @@ export function writeAtomically(
 ): void {
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.tmp`;
-  const file = openSync(temporary, 'w', OWNER_ONLY);
   try {
-    const bytes = typeof content === 'string' ? Buffer.from(content, 'utf8') : content;
+    writeWhole(temporary, typeof content === 'string' ? Buffer.from(content) : content, durable);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  if (durable) syncDirectory(dirname(path));
+}
+
+function writeWhole(path: string, bytes: Uint8Array, durable: boolean): void {
+  const file = openSync(path, 'w', OWNER_ONLY);
+  try {
     let written = 0;
     while (written < bytes.byteLength) {
       written += writeSync(file, bytes, written, bytes.byteLength - written);
@@ -33,8 +44,6 @@ export function writeAtomically(
   } finally {
     closeSync(file);
   }
-  renameSync(temporary, path);
-  if (durable) syncDirectory(dirname(path));
 }
 
 /** Makes renames and removals in a directory survive a power cut. */

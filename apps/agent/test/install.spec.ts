@@ -1,0 +1,209 @@
+/**
+ * Ends the built agent (`npm run build`, which `npm test` does first) in every state of an install,
+ * gives it what it must not take, and looks at where it stands afterwards.
+ */
+import { execFileSync } from 'node:child_process';
+import { readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { jest } from '@jest/globals';
+import { sha256 } from '@espalier/delivery';
+import type { InstallState } from '@espalier/protocol';
+import { garbage, model, notFinite, padded } from './models.js';
+import { Site } from './site.js';
+import type { StubServer } from './stub-server.js';
+
+jest.setTimeout(120_000);
+
+const next = padded(1_500_000, 7);
+let site: Site;
+let server: StubServer;
+beforeEach(async () => {
+  site = await Site.open();
+  server = site.server;
+});
+afterEach(() => site.close());
+
+describe('an install', () => {
+  it.each<InstallState>(['accepted', 'downloading', 'installing', 'probing', 'active'])(
+    'killed in the state %s ends active after the restart, with nothing left over',
+    async (state) => {
+      const agent = await site.started('kill');
+      await server.target('dev-kill', { model, generation: 1 });
+      await server.reported(1, 'active');
+      server.chunkPaceMs = state === 'downloading' ? 20 : 0;
+      const sent = server.target('dev-kill', { model: next, generation: 2 });
+      const order: InstallState[] = ['accepted', 'downloading', 'installing', 'probing', 'active'];
+      const reached = await agent.killWhen(
+        ({ install }) =>
+          install?.generation === 2 && order.indexOf(install.state) >= order.indexOf(state),
+      );
+      await sent;
+      process.stderr.write(`to be killed in ${state}, was killed in ${reached.install!.state}\n`);
+      // Accepted lasts too short a time to be seen from outside; its state file differs in that word.
+      if (state === 'accepted')
+        agent.rewrite({ ...reached, install: { ...reached.install!, state } });
+      server.reports.length = 0;
+      agent.start();
+      const report = await server.reported(2, 'active');
+      expect(report).toMatchObject({ loadedSha256: sha256(next), running: { variantId: 'v2' } });
+      expect(readdirSync(join(agent.stateDir, 'slots')).sort()).toEqual(['a.onnx', 'b.onnx']);
+      await agent.end('SIGTERM');
+      expect(readdirSync(agent.stateDir)).not.toContain('download');
+      expect(agent.state()).toMatchObject({ install: { state: 'active' }, generation: 2 });
+    },
+  );
+
+  it('goes back to the previous model without receiving a byte', async () => {
+    await site.started('back');
+    await server.target('dev-back', { model, generation: 1 });
+    await server.reported(1, 'active');
+    await server.target('dev-back', { model: next, generation: 2 });
+    await server.reported(2, 'active');
+    const needs = server.needs.length;
+    await server.target('dev-back', { model, generation: 3 });
+    expect(await server.reported(3, 'active')).toMatchObject({
+      loadedSha256: sha256(model),
+      receivedBytes: 0,
+    });
+    expect(server.needs).toHaveLength(needs);
+  });
+
+  it.each([
+    ['gives values that are not finite', notFinite, 'RUN_PROBE'],
+    ['cannot be opened', garbage, 'RUN_LOAD'],
+  ])('of a model that %s fails, and the former one runs on', async (_, bad, code) => {
+    const agent = await site.started('bad');
+    await server.target('dev-bad', { model, generation: 1 });
+    await server.reported(1, 'active');
+    await server.target('dev-bad', { model: bad, generation: 2, changes: { card: null } });
+    const failed = { failure: { code }, running: { modelSha256: sha256(model) } };
+    expect(await server.reported(2, 'failed')).toMatchObject(failed);
+
+    server.hellos.length = 0;
+    await agent.end('SIGKILL');
+    agent.start();
+    const hello = await server.until(() => server.hellos[0], 'hello');
+    expect(hello).toMatchObject({ generation: 2, running: { modelSha256: sha256(model) } });
+  });
+
+  it('takes no artifact that becomes another model than was signed', async () => {
+    await site.started('lie');
+    const model32 = { sha256: sha256(next), length: model.length };
+    await server.target('dev-lie', { model, generation: 1, changes: { model: model32 } });
+    // The target names the hash of `model`; the release must hold the same one.
+    expect(server.reports).toEqual([]);
+    const longer = { sha256: sha256(model), length: model.length - 1 };
+    await server.target('dev-lie', { model, generation: 2, changes: { model: longer } });
+    const { failure, running } = await server.reported(2, 'failed');
+    expect(failure!.code).toBe('ARTIFACT_LENGTH');
+    expect(running).toBeNull();
+  });
+
+  it('is refused with a code when the storage limit would not hold it beside the present model', async () => {
+    await site.started('small', ['--storage-limit-mib', '2', '--memory-limit-mib', '64']);
+    await server.target('dev-small', { model, generation: 1 });
+    await server.reported(1, 'active');
+    await server.target('dev-small', { model: next, generation: 2 });
+    expect(await server.reported(2, 'refused')).toMatchObject({
+      failure: { code: 'TARGET_STORAGE' },
+      running: { modelSha256: sha256(model) },
+    });
+    await server.target('dev-small', {
+      model: padded(9, 1),
+      generation: 3,
+      changes: { peakRamBytes: 2 ** 27 },
+    });
+    expect(await server.reported(3, 'refused')).toMatchObject({
+      failure: { code: 'TARGET_MEMORY' },
+    });
+    await server.target('dev-small', { model: padded(9, 1), generation: 4 });
+    await server.reported(4, 'active');
+  });
+
+  it('that takes the agent down each time is given up, and the former model runs', async () => {
+    const agent = await site.started('loop');
+    await server.target('dev-loop', { model, generation: 1 });
+    await server.reported(1, 'active');
+    const sent = server.target('dev-loop', { model: next, generation: 2 });
+    for (let loads = 1; loads <= 5; loads += 1) {
+      // As a crash of the runtime would, after the load was counted and before it ended.
+      await agent.killWhen(
+        ({ install, slots }) =>
+          install?.state === 'probing' && (slots[install.slot]?.loads ?? 0) >= loads,
+      );
+      agent.start();
+    }
+    await sent;
+    expect(await server.reported(2, 'failed')).toMatchObject({
+      failure: { code: 'INSTALL_CRASH_LOOP' },
+      running: { modelSha256: sha256(model) },
+    });
+  });
+
+  it('received before a halt is not activated by a device that was away', async () => {
+    const agent = await site.started('away');
+    await server.target('dev-away', { model, generation: 1 });
+    await server.reported(1, 'active');
+    const sent = server.target('dev-away', { model: next, generation: 2 });
+    await agent.killWhen(({ install }) => install?.generation === 2 && install.state === 'probing');
+    await sent;
+    server.withdraw('dev-away');
+    server.hellos.length = 0;
+    agent.start();
+    const hello = await server.until(() => server.hellos[0], 'hello');
+    expect(hello.running).toMatchObject({ modelSha256: sha256(model) });
+    // A message round trip later it still waits.
+    await server.send('dev-away', 'measure', { reason: 'a round trip' });
+    await server.until(
+      () => (server.reports.at(-1)?.state === 'probing' ? true : undefined),
+      'report',
+    );
+    expect(agent.state()).toMatchObject({ install: { generation: 2, state: 'probing' } });
+    await server.target('dev-away', { model, generation: 3 });
+    await server.reported(3, 'active');
+    expect(server.reports.some((r) => r.generation === 2 && r.state === 'active')).toBe(false);
+  });
+
+  it('on a full disk fails with a code, and the former model runs before and after a restart', async () => {
+    const directory = site.directory();
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1700k', 'tmpfs', directory]);
+    } catch {
+      process.stderr.write('No file system can be mounted here: a full disk was not tried.\n');
+      return;
+    }
+    try {
+      const agent = await site.started('full', [], directory);
+      await server.target('dev-full', { model, generation: 1 });
+      await server.reported(1, 'active');
+      // Fits by what was free when it was accepted; then something else takes the room.
+      server.chunkPaceMs = 50;
+      const bytes = padded(300_000, 5);
+      await server.target('dev-full', { model: bytes, generation: 2, encoding: 'identity' });
+      await server.reported(2, 'downloading');
+      const filler = join(directory, 'filler');
+      execFileSync('sh', ['-c', `dd if=/dev/zero of=${filler} bs=4k 2>/dev/null || true`]);
+      const failed = await server.until(
+        () => server.reports.find((r) => r.generation === 2 && r.failure !== null),
+        'a failure',
+      );
+      expect(failed).toMatchObject({
+        state: 'failed',
+        failure: { code: 'INSTALL_STORAGE_FULL' },
+        running: { modelSha256: sha256(model) },
+      });
+      server.hellos.length = 0;
+      await agent.end('SIGKILL');
+      agent.start();
+      const hello = await server.until(() => server.hellos[0], 'hello');
+      expect(hello.running).toMatchObject({ modelSha256: sha256(model) });
+      rmSync(filler);
+      server.chunkPaceMs = 0;
+      await server.target('dev-full', { model: bytes, generation: 3, encoding: 'identity' });
+      await server.reported(3, 'active');
+      await agent.end('SIGKILL');
+    } finally {
+      execFileSync('umount', ['-l', directory]);
+    }
+  });
+});
