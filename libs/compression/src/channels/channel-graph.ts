@@ -96,3 +96,13 @@ function groupsOf(p: Propagation): ChannelGroup[] {
     locked: [...locked].map(([reason, channels]) => ({ reason, channels })),
   }));
 }
+
+/** Vectors of ids that a cut may thin but not empty: each part of a Split, Slice or Gather, each constant's axis. */
+export function partsToKeep({ rewrites, sites }: ChannelGraph): Int32Array[] {
+  const parts = rewrites.flatMap((rewrite) => {
+    if (rewrite.kind === 'split') return [...rewrite.parts];
+    if (rewrite.kind === 'slice') return [rewrite.ids.subarray(rewrite.start, rewrite.end)];
+    return rewrite.kind === 'gather' ? [rewrite.picked] : [];
+  });
+  return [...parts, ...sites.map(({ ids }) => ids)];
+}

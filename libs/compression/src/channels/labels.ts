@@ -37,7 +37,12 @@ export type Rewrite =
       readonly ids: Int32Array;
     }
   /** A Gather with constant indices along the channel axis. */
-  | { readonly kind: 'gather'; readonly node: Node; readonly ids: Int32Array };
+  | {
+      readonly kind: 'gather';
+      readonly node: Node;
+      readonly ids: Int32Array;
+      readonly picked: Int32Array;
+    };
 
 /** A layer whose weights mix input channels: what a cut of its inputs can be refitted on. */
 export interface LinearLayer {

@@ -13,6 +13,9 @@ const WEIGHT_BYTES: Record<Precision, number> = { fp32: 4, int8: 1 };
 /** Levels a group offers while costs need the cut model. */
 const COARSE_LEVELS = 8;
 
+/** Cut models that a search may build to cost widths. */
+const DEAR_EVALUATIONS = 4000;
+
 /** Goals that a choice of widths decides. */
 const COST_GOALS = ['macs-ratio', 'max-size-kib', 'max-ram-kib', 'max-latency-ms'] as const;
 
@@ -36,7 +39,7 @@ export function proposeWidths(
   );
   const cost = costOf(bench, request, precision, slack);
   const choices = exact ? bench.choices.map(coarse) : bench.choices;
-  return allocate(choices, cost, 1);
+  return allocate(choices, cost, 1, exact ? DEAR_EVALUATIONS : undefined);
 }
 
 /** Widths at a share of the multiply-accumulates. */

@@ -17,138 +17,144 @@ export interface Allocation {
 /** Combinations up to which every one is tried. */
 const EXHAUSTIVE = 20_000;
 
-/** Swap rounds; each tries every pair of groups once. */
-const SWAP_ROUNDS = 24;
+/** Most levels that one move takes a group down or up. */
+const MOVE_STEPS = 4;
 
-/** Steps a single move may take down a group's list. */
-const MOVE_STEPS = 3;
+/** Evaluations of the cost that a search may take by default. */
+const EVALUATIONS = 400_000;
 
 /**
  * Widths of least total loss whose cost keeps the target. Losses add up over groups; the cost may be
- * any function of the widths that does not rise when one falls. Small spaces are searched whole;
- * otherwise moves of least loss per cost lead to the target, then pairs of groups trade width.
+ * any function of the widths that does not rise when one falls. Small spaces are searched whole.
+ * Otherwise moves of least loss per cost lead to the target; then, group by group, a level is forced
+ * and the others are repaired around it, narrowed until the target holds and widened into what room
+ * is left, for as long as that lowers the loss.
+ * @param evaluations most calls of `cost`, for costs that are dear
  * @returns the allocation at the target, or the cheapest there is when none reaches it
  */
 export function allocate(
   groups: readonly Choices[],
   cost: (widths: Widths) => number,
   target: number,
+  evaluations = EVALUATIONS,
 ): Allocation {
   const combinations = groups.reduce((product, { widths }) => product * widths.length, 1);
-  if (combinations <= EXHAUSTIVE) return exhaustive(groups, cost, target);
-  return swapPairs(groups, descend(groups, cost, target), cost, target);
+  const search = new Search(groups, cost, target, evaluations);
+  return combinations <= Math.min(EXHAUSTIVE, evaluations) ? search.exhaustive() : search.local();
 }
 
-const widthsOf = (groups: readonly Choices[], levels: readonly number[]): number[] =>
-  groups.map(({ widths }, g) => widths[levels[g] ?? 0] ?? 0);
+type Levels = readonly number[];
 
-const lossOf = (groups: readonly Choices[], levels: readonly number[]): number =>
-  groups.reduce((sum, { losses }, g) => sum + (losses[levels[g] ?? 0] ?? 0), 0);
+class Search {
+  private spent = 0;
 
-function allocation(
-  groups: readonly Choices[],
-  levels: readonly number[],
-  cost: (w: Widths) => number,
-): Allocation {
-  const widths = widthsOf(groups, levels);
-  return { widths, loss: lossOf(groups, levels), cost: cost(widths) };
-}
+  constructor(
+    private readonly groups: readonly Choices[],
+    private readonly cost: (widths: Widths) => number,
+    private readonly target: number,
+    private readonly evaluations: number,
+  ) {}
 
-function exhaustive(
-  groups: readonly Choices[],
-  cost: (w: Widths) => number,
-  target: number,
-): Allocation {
-  const levels = groups.map(() => 0);
-  let best: Allocation | undefined;
-  let cheapest: Allocation | undefined;
-  for (;;) {
-    const here = allocation(groups, levels, cost);
-    if (here.cost <= target && (!best || here.loss < best.loss)) best = here;
-    if (!cheapest || here.cost < cheapest.cost) cheapest = here;
-    let g = 0;
-    while (g < groups.length && (levels[g] ?? 0) + 1 >= (groups[g]?.widths.length ?? 1))
-      levels[g++] = 0;
-    if (g >= groups.length) return best ?? cheapest;
-    levels[g] = (levels[g] ?? 0) + 1;
+  exhaustive(): Allocation {
+    let levels = this.groups.map(() => 0);
+    let best: Allocation | undefined;
+    let cheapest: Allocation | undefined;
+    for (;;) {
+      const here = this.allocation(levels);
+      if (here.cost <= this.target && (!best || here.loss < best.loss)) best = here;
+      if (!cheapest || here.cost < cheapest.cost) cheapest = here;
+      const next = levels.findIndex((level, g) => level + 1 < this.count(g));
+      if (next < 0) return best ?? cheapest;
+      levels = levels.map((level, g) => (g < next ? 0 : g === next ? level + 1 : level));
+    }
   }
-}
 
-/** From all widths down, by the move that loses least for what it saves. */
-function descend(
-  groups: readonly Choices[],
-  cost: (w: Widths) => number,
-  target: number,
-): number[] {
-  const levels = groups.map(() => 0);
-  let now = cost(widthsOf(groups, levels));
-  while (now > target) {
-    let best: { group: number; level: number; cost: number; ratio: number } | undefined;
-    for (let g = 0; g < groups.length; g++) {
-      const level = levels[g] ?? 0;
-      const { losses = [] } = groups[g] ?? {};
-      for (let step = 1; step <= MOVE_STEPS && level + step < losses.length; step++) {
-        const moved = levels.map((l, i) => (i === g ? l + step : l));
-        const after = cost(widthsOf(groups, moved));
-        const saved = now - after;
-        if (saved <= 0) continue;
-        const ratio = ((losses[level + step] ?? 0) - (losses[level] ?? 0)) / saved;
-        if (!best || ratio < best.ratio)
-          best = { group: g, level: level + step, cost: after, ratio };
+  local(): Allocation {
+    let levels = this.widen(this.narrow(this.groups.map(() => 0)));
+    let best = this.allocation(levels);
+    if (best.cost > this.target) return best;
+    for (let improved = true; improved && !this.exhausted();) {
+      improved = false;
+      for (let g = 0; g < this.groups.length; g++) {
+        for (let step = -MOVE_STEPS; step <= MOVE_STEPS && !this.exhausted(); step++) {
+          const forced = (levels[g] ?? 0) + step;
+          if (step === 0 || forced < 0 || forced >= this.count(g)) continue;
+          const start = levels.map((level, i) => (i === g ? forced : level));
+          const moved = this.widen(this.narrow(start, g), g);
+          if (this.loss(moved) >= best.loss - 1e-12) continue;
+          const trial = this.allocation(moved);
+          if (trial.cost <= this.target) [best, levels, improved] = [trial, moved, true];
+        }
       }
     }
-    if (!best) return levels;
-    levels[best.group] = best.level;
-    now = best.cost;
+    return best;
   }
-  return levels;
-}
 
-/** One group gives width, another takes it, while that lowers the loss and keeps the target. */
-function swapPairs(
-  groups: readonly Choices[],
-  start: number[],
-  cost: (w: Widths) => number,
-  target: number,
-): Allocation {
-  let levels = start;
-  let best = allocation(groups, levels, cost);
-  for (let round = 0; round < SWAP_ROUNDS; round++) {
-    let improved = false;
-    for (const [taker, giver] of pairs(groups.length)) {
-      for (const moved of trades(groups, levels, taker, giver)) {
-        if (lossOf(groups, moved) >= best.loss - 1e-12) continue;
-        const trial = allocation(groups, moved, cost);
-        if (trial.cost > target) continue;
-        [best, levels, improved] = [trial, moved, true];
-        break;
+  /** Down to the target, by the moves that lose least for what they save. */
+  private narrow(start: Levels, fixed = -1): Levels {
+    let levels = start;
+    let now = this.costOf(levels);
+    while (now > this.target) {
+      let best: { levels: Levels; cost: number; ratio: number } | undefined;
+      for (let g = 0; g < this.groups.length; g++) {
+        if (g === fixed) continue;
+        for (let step = 1; step <= MOVE_STEPS && (levels[g] ?? 0) + step < this.count(g); step++) {
+          const moved = levels.map((level, i) => (i === g ? level + step : level));
+          const after = this.costOf(moved);
+          if (after >= now) continue;
+          const ratio = (this.loss(moved) - this.loss(levels)) / (now - after);
+          if (!best || ratio < best.ratio) best = { levels: moved, cost: after, ratio };
+        }
       }
+      if (!best) return levels;
+      [levels, now] = [best.levels, best.cost];
     }
-    if (!improved) break;
+    return levels;
   }
-  return best;
-}
 
-/** Every ordered pair of groups, and each group with itself: it then takes and nobody gives. */
-function pairs(count: number): [number, number][] {
-  const all = Array.from({ length: count }, (_, i) => i);
-  return all.flatMap((taker) => all.map((giver): [number, number] => [taker, giver]));
-}
-
-/** Levels after the taker widens by one or two and the giver, if another, narrows by one to three. */
-function trades(
-  groups: readonly Choices[],
-  levels: readonly number[],
-  taker: number,
-  giver: number,
-): number[][] {
-  const out: number[][] = [];
-  for (let take = 1; take <= 2 && (levels[taker] ?? 0) - take >= 0; take++) {
-    for (let give = 1; give <= MOVE_STEPS; give++) {
-      const moved = levels.map((l, g) => (g === taker ? l - take : g === giver ? l + give : l));
-      if ((moved[giver] ?? 0) >= (groups[giver]?.widths.length ?? 0)) break;
-      out.push(moved);
+  /** Up into the room that is left, by the moves that win most. */
+  private widen(start: Levels, fixed = -1): Levels {
+    let levels = start;
+    for (;;) {
+      let best: { levels: Levels; loss: number } | undefined;
+      for (let g = 0; g < this.groups.length; g++) {
+        if (g === fixed) continue;
+        for (let step = 1; step <= MOVE_STEPS && (levels[g] ?? 0) - step >= 0; step++) {
+          const moved = levels.map((level, i) => (i === g ? level - step : level));
+          const loss = this.loss(moved);
+          if (loss >= (best?.loss ?? this.loss(levels))) continue;
+          if (this.costOf(moved) > this.target) break;
+          best = { levels: moved, loss };
+        }
+      }
+      if (!best) return levels;
+      levels = best.levels;
     }
   }
-  return out;
+
+  private exhausted(): boolean {
+    return this.spent >= this.evaluations;
+  }
+
+  private count(g: number): number {
+    return this.groups[g]?.widths.length ?? 1;
+  }
+
+  private costOf(levels: Levels): number {
+    this.spent++;
+    return this.cost(this.widths(levels));
+  }
+
+  private widths(levels: Levels): number[] {
+    return this.groups.map(({ widths }, g) => widths[levels[g] ?? 0] ?? 1);
+  }
+
+  private loss(levels: Levels): number {
+    return this.groups.reduce((sum, { losses }, g) => sum + (losses[levels[g] ?? 0] ?? 0), 0);
+  }
+
+  private allocation(levels: Levels): Allocation {
+    const widths = this.widths(levels);
+    return { widths, loss: this.loss(levels), cost: this.cost(widths) };
+  }
 }

@@ -27,7 +27,7 @@ export function allowedWidths(group: OrderedGroup, step: number): number[] {
   const units = group.roots.length;
   const perUnit = Math.max(1, Math.round(group.group.of / Math.max(units, 1)));
   const stride = Math.max(1, Math.min(Math.floor(step / perUnit), Math.floor(units / 8)));
-  const floor = Math.max(1, Math.ceil(units / 8));
+  const floor = Math.max(group.least, Math.ceil(units / 8));
   const widths = [units];
   for (let w = Math.floor((units - 1) / stride) * stride; w >= floor; w -= stride) widths.push(w);
   return widths;

@@ -1,5 +1,5 @@
 import { graphOf, toFloat32 } from '@espalier/onnx';
-import type { ChannelGraph, ChannelGroup } from '../channels/channel-graph.js';
+import { type ChannelGraph, type ChannelGroup, partsToKeep } from '../channels/channel-graph.js';
 import type { DenseLayer } from '../statistics/dense.js';
 import { weightMatrices } from './layer-weights.js';
 import { type ObsReader, removalOrder } from './obs.js';
@@ -9,6 +9,8 @@ export interface OrderedGroup {
   readonly group: ChannelGroup;
   /** Roots of the units, first to go first; any tail of it is the set that stays. */
   readonly roots: readonly number[];
+  /** Units at the tail that every width keeps, so that no part of the group is emptied. */
+  readonly least: number;
 }
 
 /** Unknowns beyond which exact OBS gives way to a single ranking. */
@@ -31,7 +33,16 @@ export function orderUnits(
       : widest <= EXACT_COLUMNS
         ? removalOrder(group.units.length, readers).order
         : rankOnce(group.units.length, readers);
-  return { group, roots: order.flatMap((u) => group.units[u]?.root ?? []) };
+  const roots = order.flatMap((u) => group.units[u]?.root ?? []);
+  const pinned = lastOfEachPart(channels, roots);
+  return {
+    group,
+    roots: [
+      ...roots.filter((root) => !pinned.has(root)),
+      ...roots.filter((root) => pinned.has(root)),
+    ],
+    least: Math.max(1, pinned.size),
+  };
 }
 
 /** The layers, and groups of layers, that read units of a group. */
@@ -83,4 +94,20 @@ function rankOnce(units: number, readers: readonly ObsReader[]): number[] {
   return Array.from({ length: units }, (_, u) => u).sort(
     (a, b) => (energy[a] as number) - (energy[b] as number),
   );
+}
+
+/** The unit of each part that would go last. */
+function lastOfEachPart(channels: ChannelGraph, roots: readonly number[]): Set<number> {
+  const rank = new Map(roots.map((root, at) => [root, at]));
+  const pinned = new Set<number>();
+  for (const part of partsToKeep(channels)) {
+    const units = Array.from(part, (id) => channels.rootOf(id));
+    if (!units.every((root) => rank.has(root))) continue;
+    const last = units.reduce(
+      (a, b) => ((rank.get(b) ?? 0) > (rank.get(a) ?? 0) ? b : a),
+      units[0] ?? 0,
+    );
+    pinned.add(last);
+  }
+  return pinned;
 }

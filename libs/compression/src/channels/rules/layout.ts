@@ -273,6 +273,6 @@ export function gather(node: Node, p: Propagation): void {
     return;
   }
   const ids = Int32Array.from(indices, (at) => labels.ids[normalize(at, labels.ids.length)] ?? 0);
-  p.rewrites.push({ kind: 'gather', node, ids: labels.ids });
+  p.rewrites.push({ kind: 'gather', node, ids: labels.ids, picked: ids });
   p.carry(node.outputs[0] ?? '', { axis, ids });
 }
