@@ -1,34 +1,68 @@
 import { type AffineScale, rangeOf, scaleFor } from './affine.js';
 
-export const BINS = 2048;
+/** Bins on either side of zero. */
+const HALF = 2048;
+const FIRST_REACH = 2 ** -10;
 
-/** How often a tensor's values fall where. */
-export interface Histogram {
-  readonly lower: number;
-  readonly upper: number;
-  /** BINS counts of equal width from `lower` to `upper`; exact zeros are counted apart. */
-  readonly counts: Float64Array;
-}
+/**
+ * How often a tensor's values fall where, over a range that doubles as values ask for it: one pass,
+ * in constant memory. Exact zeros, which any scale holds, are not counted.
+ */
+export class Histogram {
+  min = 0;
+  max = 0;
+  /** Magnitude that the bins reach to. */
+  private reach = FIRST_REACH;
+  private readonly counts = new Float64Array(2 * HALF);
 
-/** An empty histogram over a range. */
-export function openHistogram(lower: number, upper: number): Histogram {
-  return { lower, upper, counts: new Float64Array(BINS) };
-}
+  /** Counts every `stride`-th value from `start` on; takes the extremes of all. */
+  add(values: Float32Array, end: number, start: number, stride: number): void {
+    let { min, max } = this;
+    for (let i = 0; i < end; i++) {
+      const value = values[i] as number;
+      if (value < min) min = value;
+      else if (value > max) max = value;
+      else if (value !== value) max = NaN;
+    }
+    this.min = min;
+    this.max = max;
+    if (!Number.isFinite(max - min)) return;
+    while (this.reach < Math.max(max, -min)) this.widen();
+    const { counts } = this;
+    const factor = HALF / this.reach;
+    for (let i = start; i < end; i += stride) {
+      const value = values[i] as number;
+      if (value === 0) continue;
+      const bin = Math.min((value * factor + HALF) | 0, 2 * HALF - 1);
+      counts[bin] = (counts[bin] as number) + 1;
+    }
+  }
 
-/** Counts every `stride`-th value from `start` on. */
-export function count(
-  { lower, upper, counts }: Histogram,
-  values: Float32Array,
-  end: number,
-  start: number,
-  stride: number,
-): void {
-  const factor = BINS / Math.max(upper - lower, 1e-30);
-  for (let i = start; i < end; i += stride) {
-    const value = values[i] as number;
-    if (value === 0) continue;
-    const bin = Math.min(Math.max(((value - lower) * factor) | 0, 0), BINS - 1);
-    counts[bin] = (counts[bin] as number) + 1;
+  private widen(): void {
+    const { counts } = this;
+    const merged = new Float64Array(counts.length);
+    for (let i = 0; i < HALF; i++)
+      merged[HALF / 2 + i] = (counts[2 * i] as number) + (counts[2 * i + 1] as number);
+    counts.set(merged);
+    this.reach *= 2;
+  }
+
+  /** Sum over the values of the squared error that a scale makes of them, once within the bounds. */
+  squaredError(scale: AffineScale, lower: number, upper: number): number {
+    const [low, high] = rangeOf(scale);
+    const width = this.reach / HALF;
+    const rounding = scale.scale ** 2 / 12;
+    const first = Math.max(Math.floor(this.min / width) + HALF, 0);
+    const last = Math.min(Math.ceil(this.max / width) + HALF, 2 * HALF - 1);
+    let error = 0;
+    for (let bin = first; bin <= last; bin++) {
+      const n = this.counts[bin] as number;
+      if (n === 0) continue;
+      const value = Math.min(Math.max((bin - HALF + 0.5) * width, lower), upper);
+      const beyond = value < low ? low - value : value > high ? value - high : 0;
+      error += n * (beyond * beyond + rounding);
+    }
+    return error;
   }
 }
 
@@ -37,43 +71,27 @@ const STEPS = 64;
 const LEAST_SHARE = 0.25;
 
 /**
- * The range with the least mean squared error of rounding and clipping together, by search from the
+ * The scale with the least mean squared error of rounding and clipping together, searched from the
  * whole range inwards, one end after the other.
+ * @param lower bound that an absorbed activation sets
+ * @param upper the same
  */
-export function chooseScale(histogram: Histogram): AffineScale {
-  let low = Math.min(histogram.lower, 0);
-  let high = Math.max(histogram.upper, 0);
-  const search = (at: (share: number) => [number, number]): [number, number] => {
-    let best: { range: [number, number]; error: number } = { range: at(1), error: Infinity };
+export function chooseScale(histogram: Histogram, lower: number, upper: number): AffineScale {
+  const whole = [Math.max(histogram.min, lower), Math.min(histogram.max, upper)] as const;
+  let [low, high]: readonly [number, number] = whole;
+  const search = (at: (share: number) => readonly [number, number]): readonly [number, number] => {
+    let best = { range: at(1), error: Infinity };
     for (let step = 0; step <= STEPS; step++) {
       const range = at(1 - ((1 - LEAST_SHARE) * step) / STEPS);
-      const error = squaredError(histogram, scaleFor(...range));
+      const error = histogram.squaredError(scaleFor(...range), lower, upper);
       if (error < best.error) best = { range, error };
     }
     return best.range;
   };
-  const [wholeLow, wholeHigh] = [low, high];
   const rounds = low < 0 && high > 0 ? 2 : 1;
   for (let round = 0; round < rounds; round++) {
-    if (wholeHigh > 0) [low, high] = search((share) => [low, wholeHigh * share]);
-    if (wholeLow < 0) [low, high] = search((share) => [wholeLow * share, high]);
+    if (whole[1] > 0) [low, high] = search((share) => [low, whole[1] * share]);
+    if (whole[0] < 0) [low, high] = search((share) => [whole[0] * share, high]);
   }
   return scaleFor(low, high);
-}
-
-/** Sum over the values of the squared error that a scale makes. */
-export function squaredError(histogram: Histogram, scale: AffineScale): number {
-  const { lower, upper, counts } = histogram;
-  const [low, high] = rangeOf(scale);
-  const width = (upper - lower) / BINS;
-  const rounding = scale.scale ** 2 / 12;
-  let error = 0;
-  for (let bin = 0; bin < BINS; bin++) {
-    const n = counts[bin] as number;
-    if (n === 0) continue;
-    const value = lower + (bin + 0.5) * width;
-    const beyond = value < low ? low - value : value > high ? value - high : 0;
-    error += n * (beyond > 0 ? beyond * beyond + rounding : rounding);
-  }
-  return error;
 }

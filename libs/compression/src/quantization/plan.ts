@@ -1,6 +1,4 @@
 import {
-  attrFloat,
-  attrInt,
   attrString,
   type Graph,
   graphOf,
@@ -8,14 +6,12 @@ import {
   type Model,
   type Node,
   type ShapeMap,
-  scalarValue,
 } from '@espalier/onnx';
-import type { LinearLayer } from '../channels/labels.js';
+import { clipBounds } from './clip-bounds.js';
+import { type LayerDraft, layerOf } from './layer-draft.js';
 
 /** A layer whose weights become int8. Its `output` is the node's own, before any activation. */
-export interface QuantizedLayer extends LinearLayer {
-  /** Axis of the weights that counts outputs. */
-  readonly outputAxis: number;
+export interface QuantizedLayer extends LayerDraft {
   /** What the layer gives after the activations that its range takes over. */
   readonly result: string;
 }
@@ -49,7 +45,6 @@ export interface QuantizationPlan {
   readonly floatLayers: readonly string[];
 }
 
-const LAYERS = new Set(['Conv', 'Gemm', 'MatMul']);
 const FLOAT_LAYERS = new Set(['Conv', 'Gemm', 'MatMul', 'ConvTranspose']);
 /** Their output has a scale of its own. */
 const UNARY = new Set(['AveragePool', 'GlobalAveragePool', 'LeakyRelu', 'Sigmoid']);
@@ -70,7 +65,7 @@ const MOVING = new Set(
 export function planQuantization(model: Model, keepFloat: ReadonlySet<string>): QuantizationPlan {
   const graph = graphOf(model);
   const shapes = inferShapes(model);
-  const layerDrafts = new Map<Node, Omit<QuantizedLayer, 'result'>>();
+  const layerDrafts = new Map<Node, LayerDraft>();
   for (const node of graph.nodes) {
     const layer = keepFloat.has(node.key) ? undefined : layerOf(graph, shapes, node);
     if (layer) layerDrafts.set(node, layer);
@@ -125,52 +120,8 @@ export function planQuantization(model: Model, keepFloat: ReadonlySet<string>): 
     quantized,
     absorbed,
     floatLayers: graph.nodes
-      .filter((node) => FLOAT_LAYERS.has(node.op) && isMainDomain(node) && !layerDrafts.has(node))
+      .filter((node) => FLOAT_LAYERS.has(node.op) && node.domain === '' && !layerDrafts.has(node))
       .map((node) => node.key),
-  };
-}
-
-const isMainDomain = (node: Node): boolean => node.domain === '' && !node.hasSubgraph;
-
-function layerOf(
-  graph: Graph,
-  shapes: ShapeMap,
-  node: Node,
-): Omit<QuantizedLayer, 'result'> | undefined {
-  if (!LAYERS.has(node.op) || !isMainDomain(node)) return undefined;
-  const [input = '', weight = '', biasName = ''] = node.inputs;
-  const output = node.outputs[0] ?? '';
-  const tensor = graph.constant(weight);
-  const bias = biasName === '' ? undefined : graph.constant(biasName);
-  const dims = tensor?.dims ?? [];
-  if (tensor?.dtype !== 'float32' || graph.constant(input) || (biasName !== '' && !bias))
-    return undefined;
-  const kind = node.op === 'Conv' ? 'conv' : node.op === 'Gemm' ? 'gemm' : 'matmul';
-  if (kind === 'conv' ? dims.length < 3 : dims.length !== 2) return undefined;
-  if (kind === 'gemm') {
-    const plain = attrFloat(node, 'alpha', 1) === 1 && attrFloat(node, 'beta', 1) === 1;
-    if (!plain || attrInt(node, 'transA', 0) === 1) return undefined;
-  }
-  const outputAxis = kind === 'conv' || attrInt(node, 'transB', 0) === 1 ? 0 : 1;
-  const outputs = dims[outputAxis] ?? 0;
-  if (bias && (bias.dtype !== 'float32' || bias.data.length !== outputs)) return undefined;
-  const group = attrInt(node, 'group', 1);
-  const inDims = shapes.get(input)?.dims ?? [];
-  const outDims = shapes.get(output)?.dims ?? [];
-  const positions = kind === 'conv' ? outDims.slice(2) : inDims.slice(1, -1);
-  return {
-    node,
-    kind,
-    input,
-    output,
-    weight,
-    bias: biasName === '' ? undefined : biasName,
-    group,
-    depthwise: group > 1 && dims[1] === 1,
-    inputIds: undefined,
-    outputIds: new Int32Array(outputs),
-    positions: positions.reduce((a, b) => a * b, 1),
-    outputAxis,
   };
 }
 
@@ -199,7 +150,7 @@ function candidates(graph: Graph, shapes: ShapeMap, layers: ReadonlySet<Node>): 
 }
 
 function hasIntegerKernel(graph: Graph, shapes: ShapeMap, node: Node): boolean {
-  if (!isMainDomain(node)) return false;
+  if (node.domain !== '' || node.hasSubgraph) return false;
   const float = (name: string): boolean =>
     shapes.get(name)?.dtype === 'float32' && graph.constant(name) === undefined;
   if (UNARY.has(node.op)) return float(node.inputs[0] ?? '');
@@ -252,7 +203,7 @@ function absorbedBy(graph: Graph, output: string): Absorption {
   for (;;) {
     const [reader, another] = graph.consumers(result);
     if (!reader || another || graph.isOutput(result) || graph.usedInSubgraph(result)) break;
-    const bounds = boundsOf(graph, reader);
+    const bounds = clipBounds(graph, reader);
     if (!bounds || reader.inputs[0] !== result) break;
     nodes.push(reader);
     [lower, upper] = [Math.max(lower, bounds[0]), Math.min(upper, bounds[1])];
@@ -263,19 +214,4 @@ function absorbedBy(graph: Graph, output: string): Absorption {
   return holds
     ? { nodes, result, lower, upper }
     : { nodes: [], result: output, lower: -Infinity, upper: Infinity };
-}
-
-function boundsOf(graph: Graph, node: Node): [number, number] | undefined {
-  if (node.domain !== '') return undefined;
-  if (node.op === 'Relu') return [0, Infinity];
-  if (node.op !== 'Clip') return undefined;
-  const bound = (index: number, open: number): number | undefined => {
-    const name = node.inputs[index] ?? '';
-    const value = name === '' ? undefined : graph.constant(name);
-    if (name === '') return open;
-    return value && scalarValue(value);
-  };
-  const lower = bound(1, -Infinity);
-  const upper = bound(2, Infinity);
-  return lower === undefined || upper === undefined ? undefined : [lower, upper];
 }

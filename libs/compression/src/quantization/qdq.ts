@@ -106,7 +106,8 @@ function writeLayer(
   for (let o = 0; o < scales.length; o++) {
     scales[o] = Math.max(scales[o] as number, LEAST_WEIGHT_SCALE);
     biasScales[o] = inputScale * (scales[o] as number);
-    bias[o] = Math.round((integers.bias?.[o] ?? 0) / (biasScales[o] as number));
+    const level = Math.round((integers.bias?.[o] ?? 0) / (biasScales[o] as number));
+    bias[o] = Math.max(-BIAS_LIMIT, Math.min(BIAS_LIMIT, level));
   }
   const matrices = integers.groups.map(({ rows, cols, data }) => ({
     rows,

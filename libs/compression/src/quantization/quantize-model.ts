@@ -1,38 +1,166 @@
-import { graphOf, type Model, toFloat32 } from '@espalier/onnx';
-import type { RunSettings } from '../statistics/run.js';
+import type { Model } from '@espalier/onnx';
+import type { GramEngine } from '../statistics/gram.js';
+import { checkCancelled, type RunSettings } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
-import { weightMatrices } from '../structure/layer-weights.js';
 import { calibrateActivations } from './calibrate-activations.js';
-import { planQuantization } from './plan.js';
-import { guardBias, type LayerIntegers, writeQdq } from './qdq.js';
-import { chooseWeightScales, roundToNearest } from './weight-scales.js';
+import { equalizeChannels } from './equalization.js';
+import { fitLayers } from './fit-layers.js';
+import { type Divergence, divergenceValue, HeldOut, type JudgedOutput } from './held-out.js';
+import { describeProcessor } from './int8-kernels.js';
+import { bestIsland } from './islands.js';
+import { collectMoments } from './layer-moments.js';
+import { plainGemm } from './plain-gemm.js';
+import { planQuantization, type QuantizationPlan } from './plan.js';
+import { type QuantizedParameters, writeQdq } from './qdq.js';
+import { raiseOpset } from './raise-opset.js';
 
-export async function quantizePlain(
+/** How a model is to be quantized. */
+export interface QuantizeOptions {
+  /** Keep sums of adjacent weights within 128, for x86 without VNNI. */
+  readonly isaSafe: boolean;
+  /** Weights that are 0 stay 0. */
+  readonly keepZeros?: boolean;
+}
+
+/** What quantization reads besides the model. */
+export interface QuantizeContext {
+  readonly samples: Samples;
+  /** Samples that scales, weights and biases are fitted on; up to 512 are used, spread evenly. */
+  readonly indices: readonly number[];
+  /** Samples that stages are judged on; up to 256 are used. */
+  readonly heldOut: readonly number[];
+  readonly output: JudgedOutput;
+  readonly engine: GramEngine;
+  readonly settings: RunSettings & { readonly seed: number };
+}
+
+/** One step, how far the model was from the float one with it, and whether it stayed. */
+export type QuantizeStage = Divergence & {
+  readonly name: QuantizeStageName;
+  readonly kept: boolean;
+};
+
+export type QuantizeStageName =
+  'rounding' | 'equalization' | 'bias-correction' | 'compensated-rounding' | 'islands';
+
+export interface QuantizedModel {
+  readonly model: Model;
+  readonly numerics: {
+    readonly activation: 'uint8';
+    readonly weight: 'int8';
+    readonly isaSafe: boolean;
+    /** The processor that stages were judged on, and how it multiplies int8. */
+    readonly measuredOn: string;
+  };
+  /** Layers that run in float: those that int8 hurts most, and those without an integer kernel. */
+  readonly islands: readonly string[];
+  readonly stages: readonly QuantizeStage[];
+}
+
+const MOST_FITTED = 512;
+const MOST_JUDGED = 256;
+/** Below this divergence (nats, or share of the outputs' variance) no island is looked for. */
+const CLOSE_ENOUGH = 2e-3;
+
+interface Draft {
+  readonly plan: QuantizationPlan;
+  readonly parameters: QuantizedParameters;
+}
+
+/**
+ * Makes the static int8 form of a prepared model: uint8 activations, int8 weights with a scale an
+ * output, in QuantizeLinear and DequantizeLinear nodes that ONNX Runtime replaces by integer kernels.
+ * Each stage after the first stays only if it lowers the divergence on held-out samples.
+ * @throws CompressionError COMPRESS_NOT_FINITE, COMPRESS_CANCELLED
+ * @throws OnnxError ONNX_UNSUPPORTED_OPSET when an older model cannot be raised to opset 13
+ */
+export async function quantizeModel(
   model: Model,
-  samples: Samples,
-  indices: readonly number[],
-  settings: RunSettings,
-): Promise<Model> {
-  const plan = planQuantization(model, new Set());
-  const activations = await calibrateActivations(plan, samples, indices, settings);
-  const graph = graphOf(model);
-  const layers = new Map<string, LayerIntegers>();
-  for (const layer of plan.layers) {
-    const weight = graph.constant(layer.weight);
-    const bias = graph.constant(layer.bias ?? '');
-    if (!weight) continue;
-    const b = bias && Float64Array.from(toFloat32(bias));
-    const groups = weightMatrices(layer, weight.dims, toFloat32(weight), layer.group).map(
-      (w, g) => {
-        const scales = guardBias(
-          chooseWeightScales(w, undefined, undefined),
-          b?.subarray(g * w.rows),
-          activations.get(plan.tensors.get(layer.input)?.scaleOf ?? '')?.scale ?? 1,
-        );
-        return roundToNearest(w, scales);
-      },
-    );
-    layers.set(layer.output, { groups, bias: b });
+  context: QuantizeContext,
+  options: QuantizeOptions,
+): Promise<QuantizedModel> {
+  const { samples, settings, engine } = context;
+  const indices = spread(context.indices, MOST_FITTED);
+  const rules = { isaSafe: options.isaSafe, keepZeros: options.keepZeros ?? false };
+  const float = plainGemm(raiseOpset(model));
+  const judged = spread(context.heldOut, MOST_JUDGED);
+  const held = await HeldOut.open(float, samples, judged, settings, context.output);
+  const stages: QuantizeStage[] = [];
+  let best: { draft: Draft; divergence: number } | undefined;
+  const consider = async (name: QuantizeStageName, draft: Draft): Promise<void> => {
+    checkCancelled(settings.signal);
+    const divergence = await held.judge(writeQdq(draft.plan, draft.parameters));
+    const value = divergenceValue(divergence);
+    const kept = best === undefined || value < best.divergence;
+    if (kept) best = { draft, divergence: value };
+    stages.push({ name, ...divergence, kept });
+  };
+
+  const rounded = async (source: Model): Promise<Draft> => {
+    const plan = planQuantization(source, new Set());
+    const activations = await calibrateActivations(plan, samples, indices, settings);
+    const layers = fitLayers(plan, activations, undefined, { ...rules, rounding: 'nearest' });
+    return { plan, parameters: { activations, layers } };
+  };
+  const first = await rounded(float);
+  await consider('rounding', first);
+  const evened = await equalizeChannels(float, samples, indices, settings);
+  if (evened !== float) await consider('equalization', await rounded(evened));
+
+  const { plan, parameters } = best?.draft ?? first;
+  const { activations } = parameters;
+  const moments = await collectMoments(plan, activations, samples, indices, engine, settings);
+  for (const [name, rounding] of [
+    ['bias-correction', 'nearest'],
+    ['compensated-rounding', 'compensated'],
+  ] as const) {
+    const layers = fitLayers(plan, activations, moments, { ...rules, rounding });
+    await consider(name, { plan, parameters: { activations, layers } });
   }
-  return writeQdq(plan, { activations, layers });
+  return finish(held, best?.draft ?? first, best?.divergence ?? 0, stages, options.isaSafe);
+}
+
+async function finish(
+  held: HeldOut,
+  { plan, parameters }: Draft,
+  before: number,
+  stages: QuantizeStage[],
+  isaSafe: boolean,
+): Promise<QuantizedModel> {
+  let model = writeQdq(plan, parameters);
+  const islands = [...plan.floatLayers];
+  if (held.relative(before) > CLOSE_ENOUGH) {
+    const judge = async (candidate: Model): Promise<number> =>
+      divergenceValue(await held.judge(candidate));
+    const found = await bestIsland({ plan, parameters, before, judge });
+    if (found) {
+      model = found.model;
+      islands.push(...found.island);
+    }
+    stages.push({
+      name: 'islands',
+      ...held.divergence(found?.after ?? before),
+      kept: found !== undefined,
+    });
+  }
+  return {
+    model,
+    numerics: {
+      activation: 'uint8',
+      weight: 'int8',
+      isaSafe,
+      measuredOn: await describeProcessor(),
+    },
+    islands,
+    stages,
+  };
+}
+
+/** At most so many of the samples, at even distances. */
+function spread(indices: readonly number[], most: number): readonly number[] {
+  if (indices.length <= most) return indices;
+  return Array.from(
+    { length: most },
+    (_, i) => indices[Math.floor((i * indices.length) / most)] ?? 0,
+  );
 }

@@ -107,12 +107,16 @@ export function roundToNearest(weight: Matrix, scales: Float64Array): IntegerWei
 /** Whether every pair of every output is within the safe sum. */
 export function isSafe(weights: IntegerWeights, pairs: Pairs): boolean {
   for (let o = 0; o < weights.rows; o++)
-    if (unsafePair(weights, o, pairs) > SAFE_PAIR_SUM) return false;
+    if (largestPairSum(weights, o, pairs) > SAFE_PAIR_SUM) return false;
   return true;
 }
 
 /** The largest magnitude of a pair's sum in one output. */
-export function unsafePair({ cols, data }: IntegerWeights, output: number, pairs: Pairs): number {
+export function largestPairSum(
+  { cols, data }: IntegerWeights,
+  output: number,
+  pairs: Pairs,
+): number {
   let largest = 0;
   const at = output * cols;
   for (let p = 0; p < pairs.length; p += 2) {

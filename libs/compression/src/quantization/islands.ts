@@ -1,0 +1,103 @@
+import { countModel, graphOf, type Model } from '@espalier/onnx';
+import type { AffineScale } from './affine.js';
+import { clipBounds } from './clip-bounds.js';
+import { planQuantization, type QuantizationPlan } from './plan.js';
+import { type QuantizedParameters, writeQdq } from './qdq.js';
+
+/** Layers in a row that stay in float. */
+export type Island = readonly string[];
+
+/** Longest island that is tried. */
+const LONGEST = 3;
+/** Most islands that are tried. */
+const MOST_TRIED = 64;
+/** An island must take away this share of the divergence, and this many times its share of the work. */
+const LEAST_GAIN = 0.25;
+const GAIN_OVER_WORK = 2;
+
+/**
+ * Islands worth trying: each layer by itself, or with those right after it where ONNX Runtime would
+ * otherwise make int8 weights of its own for a single float layer between two quantized values.
+ */
+export function candidateIslands(plan: QuantizationPlan): Island[] {
+  const { model } = plan;
+  const islands: Island[] = [];
+  for (const layer of plan.layers.slice(0, MOST_TRIED)) {
+    const island = [layer.node.key];
+    let last = layer;
+    while (isRequantized(planQuantization(model, new Set(island)), island)) {
+      const next = plan.layers.find(({ input }) => input === last.result);
+      if (!next || island.length === LONGEST) break;
+      island.push(next.node.key);
+      last = next;
+    }
+    if (!isRequantized(planQuantization(model, new Set(island)), island)) islands.push(island);
+  }
+  return islands;
+}
+
+/** Whether ONNX Runtime would quantize a float layer of the island when it loads the model. */
+function isRequantized(plan: QuantizationPlan, island: Island): boolean {
+  const graph = graphOf(plan.model);
+  return graph.nodes.some((node) => {
+    const input = plan.tensors.get(node.inputs[0] ?? '');
+    if (!island.includes(node.key) || !input || input.floatMade) return false;
+    let result = node.outputs[0] ?? '';
+    for (;;) {
+      const readers = graph.consumers(result);
+      if (graph.isOutput(result) || readers.length === 0) return false;
+      if (readers.every((reader) => plan.quantized.has(reader))) return true;
+      const [reader] = readers;
+      if (!reader || readers.length > 1 || !clipBounds(graph, reader)) return false;
+      result = reader.outputs[0] ?? '';
+    }
+  });
+}
+
+/** The int8 form of a model with some layers in float; undefined where scales for it are missing. */
+export function withIslands(
+  plan: QuantizationPlan,
+  parameters: QuantizedParameters,
+  keepFloat: ReadonlySet<string>,
+): Model | undefined {
+  const part = planQuantization(plan.model, keepFloat);
+  const activations = new Map<string, AffineScale>();
+  for (const { name, scaleOf } of part.tensors.values()) {
+    if (scaleOf !== name) continue;
+    const scale = parameters.activations.get(plan.tensors.get(name)?.scaleOf ?? '');
+    if (!scale) return undefined;
+    activations.set(name, scale);
+  }
+  return writeQdq(part, { ...parameters, activations });
+}
+
+/** Finds the island that pays best. */
+export interface IslandSearch {
+  readonly plan: QuantizationPlan;
+  readonly parameters: QuantizedParameters;
+  /** Divergence without an island. */
+  readonly before: number;
+  judge(model: Model): Promise<number>;
+}
+
+/** The best island, the model with it and its divergence; undefined when none pays. */
+export async function bestIsland(
+  search: IslandSearch,
+): Promise<{ island: Island; model: Model; after: number } | undefined> {
+  const { plan, parameters, before } = search;
+  const cost = countModel(plan.model);
+  const work = (island: Island): number =>
+    island.reduce((sum, key) => sum + (cost.perNode.get(key)?.macs ?? 0), 0) /
+    Math.max(cost.macs, 1);
+  let best: { island: Island; model: Model; after: number; worth: number } | undefined;
+  for (const island of candidateIslands(plan)) {
+    const model = withIslands(plan, parameters, new Set(island));
+    if (!model) continue;
+    const after = await search.judge(model);
+    const gain = 1 - after / before;
+    const pays = gain >= LEAST_GAIN && gain >= GAIN_OVER_WORK * work(island);
+    const worth = gain - work(island);
+    if (pays && worth > (best?.worth ?? 0)) best = { island, model, after, worth };
+  }
+  return best;
+}
