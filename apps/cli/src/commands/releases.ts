@@ -1,0 +1,107 @@
+import { publicKeyBase64, sign } from '@espalier/trust';
+import type { Command } from 'commander';
+import {
+  addSignature,
+  createRelease,
+  getRelease,
+  listReleases,
+  type ReleaseView,
+} from '../api/releases.js';
+import { ago, bytes } from '../output/figures.js';
+import { table, type Terminal } from '../output/terminal.js';
+import { makeKeyFile, readKeyFile } from '../signing/key-file.js';
+import { apiCommand, connect, show, type ApiOptions } from './connection.js';
+import type { Context } from './context.js';
+
+export function addReleases(program: Command, context: Context): void {
+  const group = program
+    .command('releases')
+    .alias('release')
+    .description('signed, closed sets of variants');
+  const { terminal } = context;
+
+  apiCommand(group, 'create', 'the variants of a plan, as a release to be signed')
+    .argument('<model>')
+    .argument('<plan>')
+    .action(async (modelId: string, planId: string, options: ApiOptions) => {
+      const release = await createRelease(connect(options, context), { modelId, planId });
+      show(release, options, context, () => releaseText(release, terminal));
+    });
+
+  apiCommand(group, 'sign', 'signs a release here, with a key that the server never sees')
+    .argument('<release>')
+    .requiredOption('--key <file.pem>', 'the private release key')
+    .action(async (id: string, options: ApiOptions & { key: string }) => {
+      const api = connect(options, context);
+      const key = await readKeyFile(options.key);
+      const { document } = await getRelease(api, id);
+      const release = await addSignature(api, id, sign('release', document, [key]));
+      show(release, options, context, () => releaseText(release, terminal));
+    });
+
+  apiCommand(group, 'list', 'releases, the newest first').action(async (options: ApiOptions) => {
+    const answer = await listReleases(connect(options, context));
+    show(answer, options, context, ({ releases }) => releasesText(releases, terminal));
+  });
+
+  apiCommand(group, 'show', 'one release and its variants')
+    .argument('<release>')
+    .action(async (id: string, options: ApiOptions) => {
+      const release = await getRelease(connect(options, context), id);
+      show(release, options, context, () => releaseText(release, terminal));
+    });
+
+  group
+    .command('keygen')
+    .description('makes a release key')
+    .requiredOption('--out <file.pem>', 'new file for the private key')
+    .option('--json', 'print one JSON document')
+    .action(async ({ out, json }: { out: string; json?: boolean }) => {
+      const pair = await makeKeyFile(out);
+      const answer = { file: out, keyId: pair.keyId, publicKey: publicKeyBase64(pair) };
+      if (json) terminal.json(answer);
+      else {
+        terminal.print(
+          [
+            `${out} holds the private key; keep it off the server.`,
+            'Start the server with its public half:',
+            `ESPALIER_RELEASE_KEYS=${answer.publicKey}`,
+          ].join('\n'),
+        );
+      }
+    });
+}
+
+function releasesText(releases: readonly ReleaseView[], terminal: Terminal): string {
+  if (releases.length === 0) return 'No releases. `espalier releases create` makes one of a plan.';
+  const now = Date.now();
+  return table(
+    terminal,
+    ['release', 'model', 'version', 'variants', 'state', 'made'],
+    releases.map(({ id, document, state, createdAt }) => [
+      id,
+      document.model,
+      String(document.version),
+      String(document.variants.length),
+      state,
+      ago(createdAt, now),
+    ]),
+    { right: [2, 3] },
+  );
+}
+
+function releaseText({ id, document, state }: ReleaseView, terminal: Terminal): string {
+  const drawn = table(
+    terminal,
+    ['variant', 'precision', 'file', 'to send', 'sha256 of the model'],
+    document.variants.map(({ id: variantId, precision, model, artifact }) => [
+      variantId,
+      precision,
+      bytes(model.length),
+      `${bytes(artifact.length)} (${artifact.encoding})`,
+      model.sha256,
+    ]),
+    { right: [2, 3] },
+  );
+  return `release ${id}, ${document.model} version ${document.version}, ${state}\n${drawn}`;
+}

@@ -1,0 +1,197 @@
+import { setTimeout } from 'node:timers/promises';
+import { userInfo } from 'node:os';
+import { Option, type Command } from 'commander';
+import { getRelease } from '../api/releases.js';
+import {
+  createRollout,
+  decisionsOf,
+  getRollout,
+  hasEnded,
+  listRollouts,
+  orderRollout,
+  type Decision,
+  type Order,
+  type Rollout,
+  type RolloutSummary,
+} from '../api/rollouts.js';
+import { EXIT } from '../exit.js';
+import { listOf, positive, share, whole } from '../option-values.js';
+import { ago, bytes } from '../output/figures.js';
+import { showRollout } from '../output/rollout-progress.js';
+import { table, type Terminal } from '../output/terminal.js';
+import { apiCommand, connect, show, type ApiOptions } from './connection.js';
+import type { Context } from './context.js';
+
+const WATCH_MS = 500;
+
+interface CreateOptions extends ApiOptions {
+  stages: number[];
+  maxFailedShare: number;
+  minSample: number;
+  soak: number;
+  deadline: number;
+}
+
+export function addRollouts(program: Command, context: Context): void {
+  const group = program.command('rollouts').description('staged rollouts');
+  const { terminal } = context;
+
+  apiCommand(group, 'create', 'plans a rollout; nothing is sent before its start')
+    .argument('<release>')
+    .argument('<plan>')
+    .option('--stages <percents>', 'cumulative percents', listOf(positive), [5, 25, 100])
+    .option('--max-failed-share <share>', 'share of failed devices that halts it', share, 0.1)
+    .option('--min-sample <N>', 'results that a stage needs to pass', whole(1), 1)
+    .option('--soak <seconds>', 'how long a settled stage is watched', whole(0), 60)
+    .option('--deadline <seconds>', 'time that a device has for its result', whole(1), 900)
+    .action(async (releaseId: string, planId: string, options: CreateOptions) => {
+      const { stages, maxFailedShare, minSample, soak, deadline } = options;
+      const rollout = await createRollout(connect(options, context), {
+        ...{ releaseId, planId },
+        stages: stages.map((percent) => ({ percent })),
+        gate: { maxFailedShare, minSample },
+        soakSeconds: soak,
+        deviceDeadlineSeconds: deadline,
+      });
+      show(rollout, options, context, () => rolloutText(rollout, terminal));
+    });
+
+  order(group, context, 'start', 'opens the first stage');
+  order(group, context, 'pause', 'opens no stage and begins no device until it is resumed');
+  order(group, context, 'resume', 'lets a paused or held rollout go on').option(
+    '--promote',
+    'open the next stage of a held rollout although its gate did not pass',
+  );
+  order(group, context, 'abort', 'ends it now').addOption(
+    new Option('--mode <mode>', 'what becomes of devices that are updated already')
+      .choices(['keep', 'revert'])
+      .default('keep'),
+  );
+
+  apiCommand(group, 'list', 'rollouts, the newest first').action(async (options: ApiOptions) => {
+    const answer = await listRollouts(connect(options, context));
+    show(answer, options, context, ({ rollouts }) => rolloutsText(rollouts, terminal));
+  });
+
+  apiCommand(group, 'show', 'one rollout: its stages and each device')
+    .argument('<rollout>')
+    .action(async (id: string, options: ApiOptions) => {
+      const rollout = await getRollout(connect(options, context), id);
+      show(rollout, options, context, () => rolloutText(rollout, terminal));
+    });
+
+  apiCommand(group, 'decisions', 'every decision so far, and what it rests on')
+    .argument('<rollout>')
+    .action(async (id: string, options: ApiOptions) => {
+      const answer = await decisionsOf(connect(options, context), id);
+      show(answer, options, context, ({ decisions }) => decisions.map(decisionText).join('\n'));
+    });
+
+  apiCommand(group, 'watch', 'follows a rollout until it ends; exit code 1 unless it completed')
+    .argument('<rollout>')
+    .action(async (id: string, options: ApiOptions) => {
+      const api = connect(options, context);
+      let rollout = await getRollout(api, id);
+      const sizes = await artifactSizes(rollout, options, context);
+      const bars = showRollout(terminal.progress, sizes);
+      try {
+        bars.update(rollout);
+        while (!hasEnded(rollout)) {
+          await setTimeout(WATCH_MS, undefined, { signal: context.signal });
+          rollout = await getRollout(api, id);
+          bars.update(rollout);
+        }
+      } finally {
+        bars.stop();
+      }
+      show(rollout, options, context, () => rolloutText(rollout, terminal));
+      if (rollout.status !== 'completed') context.exitWith(EXIT.goalMissed);
+    });
+}
+
+function order(group: Command, context: Context, name: Order, description: string): Command {
+  return apiCommand(group, name, description)
+    .argument('<rollout>')
+    .option('--why <text>', 'reason, kept in the log of decisions', '')
+    .action(
+      async (
+        id: string,
+        options: ApiOptions & { why: string; promote?: boolean; mode?: 'keep' | 'revert' },
+      ) => {
+        const { why, promote, mode } = options;
+        const rollout = await orderRollout(connect(options, context), id, name, {
+          ...{ by: userInfo().username, why },
+          ...(promote && { promote }),
+          ...(mode && { mode }),
+        });
+        show(rollout, options, context, () => rolloutText(rollout, context.terminal));
+      },
+    );
+}
+
+/** Bytes to send of each variant. */
+async function artifactSizes(
+  { releaseId }: Rollout,
+  options: ApiOptions,
+  context: Context,
+): Promise<ReadonlyMap<string, number>> {
+  const { document } = await getRelease(connect(options, context), releaseId);
+  return new Map(document.variants.map(({ id, artifact }) => [id, artifact.length]));
+}
+
+function rolloutsText(rollouts: readonly RolloutSummary[], terminal: Terminal): string {
+  if (rollouts.length === 0) return 'No rollouts. `espalier rollouts create` plans one.';
+  const now = Date.now();
+  return table(
+    terminal,
+    ['rollout', 'release', 'status', 'made', 'changed'],
+    rollouts.map(({ id, releaseId, status, createdAt, updatedAt }) => [
+      ...[id, releaseId, status, ago(createdAt, now), ago(updatedAt, now)],
+    ]),
+  );
+}
+
+const DEVICES_SHOWN = 50;
+
+function rolloutText(rollout: Rollout, terminal: Terminal): string {
+  const stages = table(
+    terminal,
+    ['stage', 'up to', 'devices', 'where they stand'],
+    rollout.stages.map(({ percent, devices, counts }, at) => [
+      `${at + 1}${at === rollout.stage ? ' open' : ''}`,
+      `${percent} %`,
+      String(devices),
+      Object.entries(counts)
+        .filter(([, some]) => some > 0)
+        .map(([status, some]) => `${some} ${status}`)
+        .join(', '),
+    ]),
+    { right: [1, 2] },
+  );
+  const devices = table(
+    terminal,
+    ['device', 'variant', 'stage', 'status', 'sent', 'failure'],
+    rollout.devices
+      .slice(0, DEVICES_SHOWN)
+      .map(({ deviceId, variantId, stage, status, sentBytes, failure }) => [
+        deviceId,
+        variantId,
+        String(stage + 1),
+        status,
+        bytes(sentBytes),
+        failure ? `${failure.code}: ${failure.message}` : '',
+      ]),
+    { right: [2, 4], wrap: { 5: 44 } },
+  );
+  const more = rollout.devices.length - DEVICES_SHOWN;
+  return [
+    `rollout ${rollout.id} of ${rollout.releaseId}: ${rollout.status}, ${bytes(rollout.bytesSent)} sent`,
+    stages,
+    devices,
+    ...(more > 0 ? [`and ${more} devices more; --json names them all`] : []),
+  ].join('\n');
+}
+
+function decisionText({ seq, at, rule, ...rest }: Decision): string {
+  return `${String(seq).padStart(4)}  ${String(at)}  ${String(rule).padEnd(14)} ${JSON.stringify(rest)}`;
+}
