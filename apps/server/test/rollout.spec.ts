@@ -2,7 +2,7 @@ import { jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
 import type { RolloutView } from '../src/rollout/schemas.js';
 import { uploadSmall } from './small-model.js';
-import { makeCandidates, prepareRollout } from './walkthrough.js';
+import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.js';
 import { profileOf, ScriptedDevice } from './scripted-device.js';
 import { ServerProcess } from './server-process.js';
 
@@ -72,21 +72,14 @@ describe('a rollout to devices over the real broker', () => {
 
   it('marks a device failed that names another hash, halts, and takes the other back', async () => {
     const made = await fleet(2, 'swapped');
-    const { candidates } = await server.ok<{ candidates: { artifact: { bytes: number } }[] }>(
-      'GET',
-      `/api/v1/models/${modelId}/candidates`,
+    await installSmallest(
+      server,
+      modelId,
+      'site=swapped',
+      made.map(({ id }) => id),
     );
-    const smallest = Math.min(...candidates.map(({ artifact }) => artifact.bytes));
-    const limit = async (budget: object): Promise<void> => {
-      for (const { id } of made) await server.ok('PATCH', `/api/v1/devices/${id}`, { budget });
-    };
-    await limit({ transferBytes: smallest });
-    const before = await prepareRollout(server, modelId, 'site=swapped');
-    await server.ok('POST', `/api/v1/rollouts/${before.id}/start`, {});
-    expect((await ended(before.id)).status).toBe('completed');
     const small = made[0]!.running!;
 
-    await limit({});
     const { id } = await prepareRollout(server, modelId, 'site=swapped');
     const planned = await server.ok<RolloutView>('GET', `/api/v1/rollouts/${id}`);
     const [firstId] = planned.devices.map(({ deviceId }) => deviceId);

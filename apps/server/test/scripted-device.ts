@@ -85,7 +85,13 @@ export class ScriptedDevice {
   artifact: Uint8Array | null = null;
   running: { releaseId: string; variantId: string; modelSha256: string } | null = null;
   behaviour: Behaviour = () => 'good';
+  /** Called before a target is acted on; a test may do something to the server here. */
+  onTarget: (target: Target) => Promise<void> = () => Promise.resolve();
+  private readonly unacknowledged = new Map<string, { kind: UpKind; body: unknown }>();
   private client: MqttClient | null = null;
+  private repeating: NodeJS.Timeout | null = null;
+  private chunksSeen = 0;
+  private chunksAtRepeat = -1;
   private receiver: Receiver | null = null;
   private work: { target: Target; release: Release; bytes: Uint8Array } | null = null;
 
@@ -134,12 +140,14 @@ export class ScriptedDevice {
     client.on('connect', () => {
       void this.resume();
     });
+    this.repeating = setInterval(() => void this.repeat(), 500);
     await client.subscribeAsync(deviceFilter(this.id), { qos: 1 });
     if (profile) await this.say('profile', { profile });
     await this.hello();
   }
 
   async disconnect(): Promise<void> {
+    if (this.repeating) clearInterval(this.repeating);
     await this.client?.endAsync(true);
     this.client = null;
   }
@@ -156,9 +164,12 @@ export class ScriptedDevice {
 
   /** Sends a message; the same `id` again is the same message. */
   async say(kind: UpKind, body: unknown, id: string = randomUUID()): Promise<string> {
+    if (kind === 'report' || kind === 'profile') this.unacknowledged.set(id, { kind, body });
     const epoch = this.epochs.at(-1) ?? 0;
     const bytes = encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body);
-    await this.client?.publishAsync(upTopic(this.id, kind), Buffer.from(bytes), { qos: 1 });
+    if (this.client?.connected) {
+      await this.client.publishAsync(upTopic(this.id, kind), Buffer.from(bytes), { qos: 0 });
+    }
     return id;
   }
 
@@ -195,6 +206,17 @@ export class ScriptedDevice {
     await this.hello();
   }
 
+  /** What was not answered is said again: unacknowledged messages, chunks that did not come. */
+  private async repeat(): Promise<void> {
+    if (!this.client?.connected) return;
+    for (const [id, { kind, body }] of this.unacknowledged) await this.say(kind, body, id);
+    if (this.chunksSeen === this.chunksAtRepeat) {
+      this.receiver?.forgetAsked();
+      await this.ask();
+    }
+    this.chunksAtRepeat = this.chunksSeen;
+  }
+
   private async take(topic: string, payload: Uint8Array): Promise<void> {
     const parsed = parseTopic(topic);
     if (parsed.direction !== 'down') return;
@@ -203,6 +225,7 @@ export class ScriptedDevice {
         const message = decodeMessage(payload, DOWN_SCHEMAS.ack);
         this.epochs.push(message.epoch);
         this.acks.push(message.body.of);
+        this.unacknowledged.delete(message.body.of);
         return;
       }
       case 'measure':
@@ -214,17 +237,16 @@ export class ScriptedDevice {
         const target = verifySigned(message.body.target, 'target', this.root);
         verifySigned(message.body.timestamp, 'timestamp', this.root);
         const release = verifySigned(message.body.release, 'release', this.root);
-        if (
-          target.generation <= this.generation &&
-          this.work?.target.generation !== target.generation
-        )
-          return;
+        if (target.generation <= this.generation) return;
         this.targets.push(target);
+        this.generation = target.generation;
+        await this.onTarget(target);
         await this.begin(target, release, new Receiver(message.body.manifest));
         return;
       }
       case 'chunk': {
         const frame = decodeChunk(payload);
+        this.chunksSeen += 1;
         const { receiver, work } = this;
         if (!receiver || !work || receiver.whole) return;
         const verdict = receiver.accept(frame);
@@ -238,7 +260,6 @@ export class ScriptedDevice {
   }
 
   private async begin(target: Target, release: Release, receiver: Receiver): Promise<void> {
-    this.generation = target.generation;
     const behaviour = this.behaviour(target, release);
     if (behaviour === 'silent') return;
     if (target.modelSha256 === this.running?.modelSha256) {
@@ -254,14 +275,16 @@ export class ScriptedDevice {
 
   private async ask(): Promise<void> {
     const { receiver, work } = this;
-    if (!receiver || !work) return;
+    if (!receiver || !work || receiver.whole) return;
     const { manifest } = receiver;
+    const indices = receiver.ask(16);
+    if (indices.length === 0) return;
     await this.say('need', {
       generation: work.target.generation,
       artifactSha256: manifest.sha256,
       chunkCount: manifest.chunks.length,
       receivedChunks: receiver.receivedChunks,
-      indices: receiver.ask(16),
+      indices,
     });
   }
 

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { EnrolResponse } from '@espalier/protocol';
+import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
@@ -50,10 +52,11 @@ export class ServerProcess {
       this.stderr = (this.stderr + part.toString('utf8')).slice(-200_000);
     });
     this.url = await new Promise((resolve, reject) => {
-      child.once('exit', (code, signal) =>
-        reject(new Error(`The server ended with ${signal ?? String(code)}: ${this.stderr}`)),
-      );
+      const ended = (code: number | null, signal: string | null): void =>
+        reject(new Error(`The server ended with ${signal ?? String(code)}: ${this.stderr}`));
+      child.once('exit', ended);
       createInterface({ input: child.stdout }).once('line', (line) => {
+        child.off('exit', ended);
         resolve((JSON.parse(line) as { url: string }).url);
       });
     });
@@ -65,6 +68,17 @@ export class ServerProcess {
 
   get pid(): number | undefined {
     return this.child?.pid;
+  }
+
+  /** The port of the server's broker, so that it can be had again after a restart. */
+  async brokerPort(): Promise<string> {
+    const { token } = await this.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {});
+    const { brokerUrl } = await this.ok<EnrolResponse>('POST', '/api/v1/enrolments', {
+      token,
+      publicKey: publicKeyBase64(generateKeyPair()),
+      name: 'port-finder',
+    });
+    return new URL(brokerUrl).port;
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
@@ -103,12 +117,15 @@ export class ServerProcess {
     return answer.body as T;
   }
 
-  /** Asks again until `done`, at most for `seconds`. */
+  /** Asks again until `done`, at most for `seconds`; a server that is down now is asked again. */
   async until<T>(path: string, done: (value: T) => boolean, seconds = 30): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
-      const value = await this.ok<T>('GET', path);
-      if (done(value)) return value;
+      const value = await this.ok<T>('GET', path).catch((cause: unknown) => {
+        if ((cause as Error).message === 'fetch failed') return null;
+        throw cause;
+      });
+      if (value !== null && done(value)) return value;
       if (Date.now() > deadline) {
         throw new Error(`${path} after ${seconds} s: ${JSON.stringify(value)}\n${this.stderr}`);
       }

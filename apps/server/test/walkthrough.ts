@@ -58,3 +58,33 @@ export async function prepareRollout(
   });
   return { id: rollout.id, releaseId: release.id, planId: plan.id };
 }
+
+/**
+ * Takes devices that ran nothing to the smallest candidate, then lifts their limit, so that the next
+ * plan gives them a larger one.
+ */
+export async function installSmallest(
+  server: ServerProcess,
+  modelId: string,
+  selector: string,
+  deviceIds: readonly string[],
+): Promise<void> {
+  const { candidates } = await server.ok<{ candidates: { artifact: { bytes: number } }[] }>(
+    'GET',
+    `/api/v1/models/${modelId}/candidates`,
+  );
+  const transferBytes = Math.min(...candidates.map(({ artifact }) => artifact.bytes));
+  for (const id of deviceIds) {
+    await server.ok('PATCH', `/api/v1/devices/${id}`, { budget: { transferBytes } });
+  }
+  const { id } = await prepareRollout(server, modelId, selector);
+  await server.ok('POST', `/api/v1/rollouts/${id}/start`, {});
+  const { status } = await server.until<{ status: string }>(
+    `/api/v1/rollouts/${id}`,
+    (rollout) => rollout.status !== 'running',
+  );
+  if (status !== 'completed') throw new Error(`The first rollout ended ${status}.`);
+  for (const deviceId of deviceIds) {
+    await server.ok('PATCH', `/api/v1/devices/${deviceId}`, { budget: {} });
+  }
+}

@@ -34,6 +34,8 @@ export function takeReport(draft: Draft, report: ReportEvent): void {
     takeRevertReport(draft, device, report);
     return;
   }
+  // The attempt is over; the next one has its own reports.
+  if (device.status === 'backoff') return;
   switch (report.state) {
     case 'accepted':
     case 'downloading':

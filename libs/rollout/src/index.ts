@@ -8,6 +8,7 @@ export {
   createRollout,
   headOf,
   restoreRollout,
+  rewindRollout,
   type DeviceRecord,
   type Member,
   type Previous,

@@ -81,6 +81,30 @@ export function restoreRollout(head: RolloutHead, devices: Iterable<DeviceRecord
   return { ...head, devices: map, tally };
 }
 
+/** The same rollout as it was written down, from which its recorded events can be replayed. */
+export function rewindRollout(state: RolloutState): RolloutState {
+  const head = headOf(state);
+  return restoreRollout(
+    {
+      ...head,
+      status: TABLE.rollout.initial,
+      stage: -1,
+      passedAt: null,
+      haltedVariants: [],
+      decisions: 0,
+    },
+    [...state.devices.values()].map((device) => ({
+      ...device,
+      status: TABLE.device.initial,
+      attempt: 0,
+      tries: 0,
+      deadlineAt: null,
+      retryAt: null,
+      failure: null,
+    })),
+  );
+}
+
 /** Counts the devices of a stage (null: all) and a variant (null: all) by status. */
 export function count(
   state: Pick<RolloutState, 'tally'>,

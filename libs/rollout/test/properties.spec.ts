@@ -6,6 +6,7 @@ import {
   placeOf,
   replay,
   restoreRollout,
+  rewindRollout,
   step,
   TABLE,
   type Decision,
@@ -230,6 +231,7 @@ describe('a rollout, whatever happens in whatever order', () => {
         const again = replay(run.initial, run.log);
         expect(again.decisions).toEqual(run.decisions);
         expect(again.state).toEqual(run.state);
+        expect(replay(rewindRollout(run.state), run.log).decisions).toEqual(run.decisions);
       }),
       { numRuns: 200 },
     );

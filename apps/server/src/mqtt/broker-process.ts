@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Logger } from '@nestjs/common';
 import { z } from 'zod';
@@ -42,9 +43,18 @@ export class BrokerProcess {
    * @returns its URL
    */
   async start(): Promise<string> {
-    const { host, port } = await this.launch();
-    this.settings = { ...this.settings, port };
-    return `mqtt://${host}:${port}`;
+    const giveUpAt = Date.now() + START_TIMEOUT_MS;
+    for (;;) {
+      try {
+        const { host, port } = await this.launch();
+        this.settings = { ...this.settings, port };
+        return `mqtt://${host}:${port}`;
+      } catch (cause) {
+        // The broker of a server that was just killed may hold the port for a moment.
+        if (Date.now() > giveUpAt) throw cause;
+        await wait(FIRST_WAIT_MS);
+      }
+    }
   }
 
   /** Process id while it runs. */

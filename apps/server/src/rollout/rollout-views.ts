@@ -1,5 +1,13 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
-import { count, ROLLOUT_STATUSES, type RolloutStatus } from '@espalier/rollout';
+import {
+  count,
+  replay,
+  rewindRollout,
+  ROLLOUT_STATUSES,
+  type RolloutEvent,
+  type RolloutStatus,
+} from '@espalier/rollout';
 import { notFound } from '../errors.js';
 import type { Rollout } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
@@ -76,6 +84,37 @@ export class RolloutViews {
         ...(row.decision as Record<string, unknown>),
         at: row.at.toISOString(),
       })),
+    };
+  }
+
+  /**
+   * Replays the recorded events on the pure machine and compares its decisions with the log.
+   * @throws ServerError NOT_FOUND
+   */
+  async replay(id: string): Promise<{ events: number; decisions: number; identical: boolean }> {
+    const state = await this.store.load(this.database.read, id);
+    const events = await this.database.read.rolloutEvent.findMany({
+      where: { rolloutId: id },
+      orderBy: { seq: 'asc' },
+    });
+    const logged = await this.database.read.rolloutDecision.findMany({
+      where: { rolloutId: id },
+      orderBy: { seq: 'asc' },
+    });
+    const { decisions } = replay(
+      rewindRollout(state),
+      events.map(({ event, at }) => ({
+        event: event as unknown as RolloutEvent,
+        at: at.getTime(),
+      })),
+    );
+    return {
+      events: events.length,
+      decisions: logged.length,
+      identical: isDeepStrictEqual(
+        decisions,
+        logged.map(({ decision }) => decision),
+      ),
     };
   }
 

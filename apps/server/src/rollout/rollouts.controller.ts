@@ -8,6 +8,7 @@ import {
   abortSchema,
   decisionListSchema,
   orderSchema,
+  replaySchema,
   resumeSchema,
   rolloutListSchema,
   rolloutRequestSchema,
@@ -50,6 +51,12 @@ export class RolloutsController {
   @Returns(decisionListSchema)
   decisions(@Param('id') id: string): Promise<z.infer<typeof decisionListSchema>> {
     return this.views.decisions(id);
+  }
+
+  @Get(':id/replay')
+  @Returns(replaySchema)
+  replay(@Param('id') id: string): Promise<z.infer<typeof replaySchema>> {
+    return this.views.replay(id);
   }
 
   @Post(':id/start')

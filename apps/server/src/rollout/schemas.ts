@@ -73,3 +73,10 @@ export type RolloutView = z.infer<typeof rolloutViewSchema>;
 export const decisionListSchema = z.object({
   decisions: z.array(z.record(z.string(), z.unknown())),
 });
+
+export const replaySchema = z.object({
+  events: z.number().int(),
+  decisions: z.number().int(),
+  /** Whether the recorded events lead to the recorded decisions, number for number. */
+  identical: z.boolean(),
+});

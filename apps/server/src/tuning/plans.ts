@@ -1,8 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
-import { budgetSchema, profileSchema, type Budget, type Profile } from '@espalier/protocol';
-import { chooseVariant, type Candidate } from '@espalier/tuning';
+import { budgetSchema, profileSchema } from '@espalier/protocol';
+import type { PlanDevice } from '@espalier/tuning';
 import { notFound, ServerError } from '../errors.js';
 import { parseSelector, whereSelected } from '../fleet/selector.js';
 import type { Plan } from '../generated/prisma/client.js';
@@ -10,6 +9,7 @@ import { Library } from '../models/library.js';
 import { Database } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
 import { planningCandidate } from './candidates.js';
+import { planInThread } from './planning-thread.js';
 import { assignmentSchema, type Assignment, type PlanRequest, type PlanView } from './schemas.js';
 
 const PAGE = 100;
@@ -23,7 +23,7 @@ export class Plans {
   ) {}
 
   /**
-   * Plans for the selected devices, page by page, letting requests through between the pages.
+   * Plans for the selected devices.
    * @throws ServerError NOT_FOUND, PLAN_EMPTY; TuningError
    */
   async create(request: PlanRequest): Promise<PlanView> {
@@ -36,35 +36,21 @@ export class Plans {
         `Model ${modelId} has no candidates yet; POST /api/v1/models/${modelId}/candidates first.`,
       );
     }
-    const where = whereSelected(parseSelector(selector));
-    const assignments: Assignment[] = [];
-    let after = '';
-    for (;;) {
-      const devices = await this.database.read.device.findMany({
-        where: { ...where, id: { gt: after } },
-        orderBy: { id: 'asc' },
-        take: PAGE,
-        include: { profiles: { orderBy: { id: 'desc' }, take: 1 } },
-      });
-      for (const device of devices) {
-        const [profile] = device.profiles;
-        assignments.push(
-          assign(
-            device.id,
-            profile ? fromJson(profileSchema, profile.document) : null,
-            fromJson(budgetSchema, device.budget),
-            candidates,
-          ),
-        );
-        await setImmediate();
-      }
-      const last = devices.at(-1);
-      if (!last || devices.length < PAGE) break;
-      after = last.id;
-    }
-    if (assignments.length === 0) {
+    const { devices, unmeasured } = await this.devices(selector);
+    if (devices.length + unmeasured.length === 0) {
       throw new ServerError('PLAN_EMPTY', 422, `No device matches the selector "${selector}".`);
     }
+    const planned = devices.length > 0 ? await planInThread({ devices, candidates }) : [];
+    const assignments = [
+      ...planned,
+      ...unmeasured.map((deviceId): Assignment => ({
+        deviceId,
+        candidateId: null,
+        predictedLatencyMs: null,
+        reasons: ['the device has not sent a profile yet'],
+        excluded: [],
+      })),
+    ].sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
     const row = await this.database.write((transaction) =>
       transaction.plan.create({
         data: {
@@ -85,34 +71,37 @@ export class Plans {
     if (!row) throw notFound(`plan ${id}`);
     return viewOf(row);
   }
-}
 
-function assign(
-  deviceId: string,
-  profile: Profile | null,
-  budget: Budget,
-  candidates: readonly Candidate[],
-): Assignment {
-  if (!profile) {
-    return {
-      deviceId,
-      candidateId: null,
-      predictedLatencyMs: null,
-      reasons: ['the device has not sent a profile yet'],
-      excluded: [],
-    };
+  /** The selected devices with their newest profile, read page by page. */
+  private async devices(
+    selector: string,
+  ): Promise<{ devices: PlanDevice[]; unmeasured: string[] }> {
+    const where = whereSelected(parseSelector(selector));
+    const devices: PlanDevice[] = [];
+    const unmeasured: string[] = [];
+    for (let after = '', full = true; full;) {
+      const rows = await this.database.read.device.findMany({
+        where: { ...where, id: { gt: after } },
+        orderBy: { id: 'asc' },
+        take: PAGE,
+        include: { profiles: { orderBy: { id: 'desc' }, take: 1 } },
+      });
+      for (const { id, budget, profiles } of rows) {
+        const [profile] = profiles;
+        if (!profile) unmeasured.push(id);
+        else {
+          devices.push({
+            id,
+            profile: fromJson(profileSchema, profile.document),
+            budget: fromJson(budgetSchema, budget),
+          });
+        }
+      }
+      after = rows.at(-1)?.id ?? after;
+      full = rows.length === PAGE;
+    }
+    return { devices, unmeasured };
   }
-  const choice = chooseVariant(profile, budget, candidates);
-  return {
-    deviceId,
-    candidateId: choice.candidateId,
-    predictedLatencyMs: choice.predicted?.ms ?? null,
-    reasons: [...choice.reasons],
-    excluded: choice.excluded.map(({ candidateId, why }) => ({ candidateId, why })),
-    ...(choice.wouldFit
-      ? { wouldFit: { candidateId: choice.wouldFit.candidateId, text: choice.wouldFit.text } }
-      : {}),
-  };
 }
 
 function viewOf(row: Plan): PlanView {
