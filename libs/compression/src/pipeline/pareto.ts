@@ -33,7 +33,7 @@ export async function compressPareto(
   const watch = new Stopwatch(() => performance.now());
   const bench = await openWorkbench(searched, watch, hooks);
   try {
-    const precisions = request.precisions ?? ['fp32'];
+    const precisions = request.precisions ?? ['fp32', 'int8'];
     const perPrecision = Math.max(1, Math.round(request.points / precisions.length));
     const candidates: {
       id: string;

@@ -2,6 +2,7 @@ import type { Model } from '@espalier/onnx';
 import { cutChannels } from '../channels/cut.js';
 import { agreement, classesOf, outputsOf } from '../evaluate.js';
 import type { CompressionReport } from '../report/report.js';
+import { quantizeModel } from '../quantization/index.js';
 import { outputLoss } from '../search/sensitivity.js';
 import { removedAt, type Widths } from '../search/widths.js';
 import { refitLayers } from '../structure/refit.js';
@@ -78,6 +79,18 @@ const STAGES: readonly StagePass[] = [
         onLayer,
       );
       return { ...draft, model };
+    },
+  },
+  {
+    name: 'quantize',
+    optional: false,
+    wanted: ({ precision }) => precision === 'int8',
+    run: async (draft, { bench, plan }) => {
+      const { samples, fit, gate, settings, output, engine } = bench;
+      const context = { samples, indices: fit, heldOut: gate, output, engine, settings };
+      const options = { isaSafe: plan.isaSafe, keepZeros: plan.sparsity > 0 };
+      const { model, islands, numerics } = await quantizeModel(draft.model, context, options);
+      return { model, islands, numerics };
     },
   },
 ];

@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { type Dataset, openDataset, parseCard, prepareBatch } from '@espalier/dataset';
+import { countModel, floatTensor, openSession, readModel } from '@espalier/onnx';
+import {
+  compress,
+  type CompressRequest,
+  type CompressResult,
+  compressionReportSchema,
+  CompressionError,
+} from '../src/index.js';
+
+const example = (file: string): Buffer =>
+  readFileSync(new URL(`../../../examples/${file}`, import.meta.url));
+
+/** The first samples of a data set: enough to test with, fast. */
+function head({ x, y }: Dataset, count: number): Dataset {
+  const size = x.data.length / x.dims[0]!;
+  const data = x.data.slice(0, count * size) as Uint8Array;
+  return {
+    count,
+    x: { ...x, dims: [count, ...x.dims.slice(1)], data },
+    ...(y ? { y: y.slice(0, count) } : {}),
+  };
+}
+
+const model = new Uint8Array(example('fashion-mobilenetv2.onnx'));
+const card = parseCard(example('fashion-mobilenetv2.json').toString());
+const calibration = head(openDataset(example('fashion-calibration.npz')), 96);
+const evaluation = head(openDataset(example('fashion-evaluation.npz')), 400);
+
+const request: CompressRequest = {
+  model,
+  calibration,
+  evaluation,
+  card,
+  goals: [{ name: 'macs-ratio', target: 0.7 }],
+  precision: 'fp32',
+  seed: 1,
+};
+
+describe('compressing to a share of the multiply-accumulates', () => {
+  let result: CompressResult;
+  beforeAll(async () => {
+    result = await compress(request);
+  }, 240_000);
+
+  it('keeps the goal in the written file and loses little', () => {
+    const [before, after] = [model, result.model].map((bytes) => countModel(readModel(bytes)).macs);
+    expect(after! / before!).toBeLessThanOrEqual(0.7);
+    expect(result.goalsMet).toBe(true);
+    expect(result.report.variant.macs).toBe(after);
+    const { quality } = result.report;
+    expect(quality!.before - quality!.after).toBeLessThan(0.025);
+  });
+
+  it('reports by the contract, naming the channels that each group keeps', () => {
+    expect(compressionReportSchema.parse(result.report)).toEqual(result.report);
+    const groups = Object.values(result.report.variant.groups);
+    expect(groups.some(({ of, kept }) => kept.length < of)).toBe(true);
+    expect(groups.every(({ of, kept }) => kept.length > 0 && kept.every((i) => i < of))).toBe(true);
+  });
+
+  it('writes a file whose accuracy in ONNX Runtime is the reported one', async () => {
+    const session = await openSession(result.model);
+    const { dims, data } = prepareBatch(evaluation, card, { start: 0, count: evaluation.count }, [
+      null,
+      1,
+      28,
+      28,
+    ]);
+    const out = await session.run({ [session.inputNames[0]!]: floatTensor(dims, data) });
+    await session.release();
+    const logits = out[session.outputNames[0]!]!.data as Float32Array;
+    let right = 0;
+    evaluation.y!.forEach((label, i) => {
+      const row = Array.from(logits.subarray(i * 10, i * 10 + 10));
+      if (row.indexOf(Math.max(...row)) === label) right++;
+    });
+    expect(result.report.quality!.after).toBeCloseTo(right / evaluation.count, 6);
+  });
+
+  it('gives the same file for the same seed, whatever the evaluation data', async () => {
+    const again = await compress({ ...request, evaluation: head(evaluation, 50) });
+    expect(again.report.variant.sha256).toBe(result.report.variant.sha256);
+  }, 240_000);
+
+  it('stops when cancelled', async () => {
+    const controller = new AbortController();
+    const running = compress(request, {
+      signal: controller.signal,
+      onProgress: ({ stage }) => {
+        if (stage === 'sensitivity') controller.abort();
+      },
+    });
+    await expect(running).rejects.toMatchObject({ code: 'COMPRESS_CANCELLED' });
+  }, 60_000);
+
+  it.each<[string, Partial<CompressRequest>, string]>([
+    ['a ratio over 1', { goals: [{ name: 'macs-ratio', target: 1.5 }] }, 'COMPRESS_GOAL_INVALID'],
+    [
+      'a latency goal without a profile',
+      { goals: [{ name: 'max-latency-ms', target: 5 }] },
+      'COMPRESS_GOAL_INVALID',
+    ],
+    ['a sparsity over 1', { sparsity: 2 }, 'COMPRESS_GOAL_INVALID'],
+    ['four samples', { calibration: head(calibration, 4) }, 'COMPRESS_CALIBRATION'],
+  ])('refuses %s', async (_name, change, code) => {
+    const refused = compress({ ...request, ...change });
+    await expect(refused).rejects.toBeInstanceOf(CompressionError);
+    await expect(refused).rejects.toMatchObject({ code });
+  });
+});
