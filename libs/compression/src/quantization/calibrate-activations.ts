@@ -6,6 +6,14 @@ import type { AffineScale } from './affine.js';
 import { chooseScale, Histogram } from './histogram.js';
 import type { QuantizationPlan } from './plan.js';
 
+/** The values of a run's tensor without those of samples that only fill a fixed batch. */
+export function realPart(tensor: Tensor, samples: Samples, real: number): Float32Array {
+  const values = tensor.data as Float32Array;
+  return samples.fixedBatch
+    ? values.subarray(0, Math.floor((values.length * real) / samples.batch))
+    : values;
+}
+
 /** Values of a tensor that one sample adds to its histogram, at most. */
 const PER_SAMPLE = 4096;
 
@@ -29,16 +37,16 @@ export async function calibrateActivations(
     run++;
     histograms.forEach((histogram, at) => {
       const tensor = tensors[names[at] ?? ''] as Tensor;
-      const size = tensor.data.length / (tensor.dims[0] ?? 1);
+      const values = realPart(tensor, samples, real);
       // An odd stride meets every position of an even row in turn.
-      const stride = Math.ceil(size / PER_SAMPLE) | 1;
-      histogram.add(tensor.data as Float32Array, size * real, run % stride, stride);
+      const stride = Math.ceil(values.length / real / PER_SAMPLE) | 1;
+      histogram.add(values, run % stride, stride);
     });
   });
   return new Map(
     owners.map(({ name, lower, upper }, at) => {
       const histogram = histograms[at] ?? new Histogram();
-      if (!Number.isFinite(histogram.max - histogram.min)) {
+      if (!histogram.finite) {
         throw new CompressionError(
           'COMPRESS_NOT_FINITE',
           `The model gives values that are not finite at "${name}" for the calibration data; it cannot be quantized.`,

@@ -1,5 +1,5 @@
 import { cholesky, inverse, type Matrix } from '../linear-algebra/cholesky.js';
-import type { ColumnBlock } from './layer-moments.js';
+import type { ColumnBlock, InputMoments } from './layer-moments.js';
 import {
   clampRound,
   type IntegerWeights,
@@ -16,8 +16,9 @@ export interface RoundingRules {
   readonly zeros: Matrix | undefined;
 }
 
-/** Share of the mean diagonal that is added to it. */
+/** Share of the mean variance that is added to each; more where columns outnumber what was seen. */
 const DAMPING = 1e-2;
+const SCARCITY = 10;
 const ATTEMPTS = 8;
 
 /**
@@ -25,16 +26,16 @@ const ATTEMPTS = 8;
  * make up for as far as they vary together (GPTQ: Frantar and others, arXiv 2210.17323, after Optimal
  * Brain Surgeon). Columns that vary most go first. A row that would break the pair rule gets a larger
  * scale, and is rounded again.
- * @param blocks moments of what the layer reads, about the mean
  */
 export function roundCompensated(
   weight: Matrix,
-  blocks: readonly ColumnBlock[],
+  moments: InputMoments,
   scales: Float64Array,
   rules: RoundingRules,
 ): IntegerWeights {
   const { rows, cols } = weight;
-  const steps = blocks.map(compensation);
+  const damping = DAMPING * (1 + (SCARCITY * cols) / Math.max(moments.rows, 1));
+  const steps = moments.blocks.map((block) => compensation(block, damping));
   const out = {
     rows,
     cols,
@@ -62,7 +63,7 @@ interface Compensation {
   readonly factor: Float64Array;
 }
 
-function compensation({ start, xx }: ColumnBlock): Compensation {
+function compensation({ start, xx }: ColumnBlock, share: number): Compensation {
   const n = xx.rows;
   const variance = (k: number): number => xx.data[k * n + k] as number;
   const local = Array.from({ length: n }, (_, k) => k).sort(
@@ -70,7 +71,7 @@ function compensation({ start, xx }: ColumnBlock): Compensation {
   );
   let trace = 0;
   for (let i = 0; i < n; i++) trace += variance(i);
-  const damping = (DAMPING * trace) / n + 1e-12;
+  const damping = (share * trace) / n + 1e-12;
   const ordered = new Float64Array(n * n);
   for (let i = 0; i < n; i++) {
     const from = (local[i] as number) * n;

@@ -12,6 +12,7 @@ import {
 } from '@espalier/onnx';
 import { type RunSettings, runOver } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
+import { realPart } from './calibrate-activations.js';
 import { clipBounds } from './clip-bounds.js';
 import { layerOf, type LayerDraft } from './layer-draft.js';
 
@@ -49,6 +50,7 @@ export async function equalizeChannels(
   settings: RunSettings,
 ): Promise<Model> {
   const segments = segmentsOf(model);
+  if (segments.length === 0) return model;
   const largest = await channelMaxima(model, segments, samples, indices, settings);
   const weights = new Map<string, Float32Array>();
   const graph = graphOf(model);
@@ -134,9 +136,10 @@ async function channelMaxima(
     read.forEach((inputs, at) => {
       const into = maxima[at] as Float64Array;
       for (const name of inputs) {
-        const { data, dims } = tensors[name] as Tensor;
-        const plane = dims.slice(2).reduce((a, b) => a * b, 1);
-        for (let row = 0; row < real * into.length; row++) {
+        const tensor = tensors[name] as Tensor;
+        const data = realPart(tensor, samples, real);
+        const plane = tensor.dims.slice(2).reduce((a, b) => a * b, 1);
+        for (let row = 0; row < data.length / plane; row++) {
           let most = 0;
           for (let i = row * plane; i < (row + 1) * plane; i++) {
             const magnitude = Math.abs(data[i] as number);

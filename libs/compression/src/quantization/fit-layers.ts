@@ -69,7 +69,7 @@ function fitLayer(
     const scales = guardBias(chooseWeightScales(goal, energy, pairs), part, inputScale);
     const zeros = options.keepZeros ? matrix : undefined;
     const integers = compensated
-      ? roundCompensated(goal, seen.blocks, scales, { pairs, zeros })
+      ? roundCompensated(goal, seen, scales, { pairs, zeros })
       : roundToNearest(goal, scales);
     if (own && free) part.set(correctedBias(part, matrix, integers, own));
     return integers;

@@ -11,31 +11,36 @@ const FIRST_REACH = 2 ** -10;
 export class Histogram {
   min = 0;
   max = 0;
+  /** False once a value was not a finite number. */
+  finite = true;
   /** Magnitude that the bins reach to. */
   private reach = FIRST_REACH;
   private readonly counts = new Float64Array(2 * HALF);
 
-  /** Counts every `stride`-th value from `start` on; takes the extremes of all. */
-  add(values: Float32Array, end: number, start: number, stride: number): void {
-    let { min, max } = this;
-    for (let i = 0; i < end; i++) {
+  /** Counts every `stride`-th value from `start` on. */
+  add(values: Float32Array, start: number, stride: number): void {
+    const { counts } = this;
+    let { min, max, reach } = this;
+    let factor = HALF / reach;
+    for (let i = start; i < values.length; i += stride) {
       const value = values[i] as number;
+      if (value === 0) continue;
       if (value < min) min = value;
       else if (value > max) max = value;
-      else if (value !== value) max = NaN;
+      if (value >= reach || value <= -reach || value !== value) {
+        if (!Number.isFinite(value)) {
+          this.finite = false;
+          return;
+        }
+        while (this.reach <= Math.abs(value)) this.widen();
+        reach = this.reach;
+        factor = HALF / reach;
+      }
+      const bin = (value * factor + HALF) | 0;
+      counts[bin] = (counts[bin] as number) + 1;
     }
     this.min = min;
     this.max = max;
-    if (!Number.isFinite(max - min)) return;
-    while (this.reach < Math.max(max, -min)) this.widen();
-    const { counts } = this;
-    const factor = HALF / this.reach;
-    for (let i = start; i < end; i += stride) {
-      const value = values[i] as number;
-      if (value === 0) continue;
-      const bin = Math.min((value * factor + HALF) | 0, 2 * HALF - 1);
-      counts[bin] = (counts[bin] as number) + 1;
-    }
   }
 
   private widen(): void {

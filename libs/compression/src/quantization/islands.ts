@@ -11,6 +11,8 @@ export type Island = readonly string[];
 const LONGEST = 3;
 /** Most islands that are tried. */
 const MOST_TRIED = 64;
+/** Most islands of one model. */
+const MOST_ISLANDS = 4;
 /** An island must take away this share of the divergence, and this many times its share of the work. */
 const LEAST_GAIN = 0.25;
 const GAIN_OVER_WORK = 2;
@@ -71,7 +73,7 @@ export function withIslands(
   return writeQdq(part, { ...parameters, activations });
 }
 
-/** Finds the island that pays best. */
+/** What islands are judged by. */
 export interface IslandSearch {
   readonly plan: QuantizationPlan;
   readonly parameters: QuantizedParameters;
@@ -80,24 +82,34 @@ export interface IslandSearch {
   judge(model: Model): Promise<number>;
 }
 
-/** The best island, the model with it and its divergence; undefined when none pays. */
-export async function bestIsland(
+/**
+ * Keeps the layers in float that int8 hurts most: each candidate is measured by itself, then the best
+ * are taken one after the other as long as each pays for the work that it leaves in float.
+ * @returns the layers, the model with them and its divergence; undefined when none pays
+ */
+export async function chooseIslands(
   search: IslandSearch,
-): Promise<{ island: Island; model: Model; after: number } | undefined> {
-  const { plan, parameters, before } = search;
+): Promise<{ layers: readonly string[]; model: Model; after: number } | undefined> {
+  const { plan, parameters } = search;
   const cost = countModel(plan.model);
-  const work = (island: Island): number =>
-    island.reduce((sum, key) => sum + (cost.perNode.get(key)?.macs ?? 0), 0) /
-    Math.max(cost.macs, 1);
-  let best: { island: Island; model: Model; after: number; worth: number } | undefined;
+  const pays = (before: number, after: number, island: Island): boolean => {
+    const work = island.reduce((sum, key) => sum + (cost.perNode.get(key)?.macs ?? 0), 0);
+    const gain = 1 - after / before;
+    return gain >= LEAST_GAIN && gain >= (GAIN_OVER_WORK * work) / Math.max(cost.macs, 1);
+  };
+  const measured: { island: Island; after: number }[] = [];
   for (const island of candidateIslands(plan)) {
     const model = withIslands(plan, parameters, new Set(island));
-    if (!model) continue;
-    const after = await search.judge(model);
-    const gain = 1 - after / before;
-    const pays = gain >= LEAST_GAIN && gain >= GAIN_OVER_WORK * work(island);
-    const worth = gain - work(island);
-    if (pays && worth > (best?.worth ?? 0)) best = { island, model, after, worth };
+    const after = model ? await search.judge(model) : Infinity;
+    if (pays(search.before, after, island)) measured.push({ island, after });
+  }
+  measured.sort((a, b) => a.after - b.after);
+  let best: { layers: readonly string[]; model: Model; after: number } | undefined;
+  for (const { island } of measured.slice(0, MOST_ISLANDS)) {
+    const layers = [...new Set([...(best?.layers ?? []), ...island])];
+    const model = withIslands(plan, parameters, new Set(layers));
+    const after = model ? await search.judge(model) : Infinity;
+    if (model && pays(best?.after ?? search.before, after, island)) best = { layers, model, after };
   }
   return best;
 }

@@ -1,14 +1,15 @@
 import type { Model } from '@espalier/onnx';
+import { CompressionError } from '../errors.js';
 import type { GramEngine } from '../statistics/gram.js';
 import { checkCancelled, type RunSettings } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
 import { calibrateActivations } from './calibrate-activations.js';
 import { equalizeChannels } from './equalization.js';
-import { fitLayers } from './fit-layers.js';
+import { type FitOptions, fitLayers } from './fit-layers.js';
 import { type Divergence, divergenceValue, HeldOut, type JudgedOutput } from './held-out.js';
 import { describeProcessor } from './int8-kernels.js';
-import { bestIsland } from './islands.js';
-import { collectMoments } from './layer-moments.js';
+import { chooseIslands } from './islands.js';
+import { collectMoments, type LayerMoments } from './layer-moments.js';
 import { plainGemm } from './plain-gemm.js';
 import { planQuantization, type QuantizationPlan } from './plan.js';
 import { type QuantizedParameters, writeQdq } from './qdq.js';
@@ -25,7 +26,7 @@ export interface QuantizeOptions {
 /** What quantization reads besides the model. */
 export interface QuantizeContext {
   readonly samples: Samples;
-  /** Samples that scales, weights and biases are fitted on; up to 512 are used, spread evenly. */
+  /** Samples that scales, weights and biases are fitted on; up to 256 are used, spread evenly. */
   readonly indices: readonly number[];
   /** Samples that stages are judged on; up to 256 are used. */
   readonly heldOut: readonly number[];
@@ -57,21 +58,17 @@ export interface QuantizedModel {
   readonly stages: readonly QuantizeStage[];
 }
 
-const MOST_FITTED = 512;
+const MOST_FITTED = 256;
 const MOST_JUDGED = 256;
 /** Below this divergence (nats, or share of the outputs' variance) no island is looked for. */
 const CLOSE_ENOUGH = 2e-3;
-
-interface Draft {
-  readonly plan: QuantizationPlan;
-  readonly parameters: QuantizedParameters;
-}
 
 /**
  * Makes the static int8 form of a prepared model: uint8 activations, int8 weights with a scale an
  * output, in QuantizeLinear and DequantizeLinear nodes that ONNX Runtime replaces by integer kernels.
  * Each stage after the first stays only if it lowers the divergence on held-out samples.
- * @throws CompressionError COMPRESS_NOT_FINITE, COMPRESS_CANCELLED
+ * @throws CompressionError COMPRESS_NOT_FLOAT, COMPRESS_CALIBRATION, COMPRESS_NOT_FINITE,
+ * COMPRESS_CANCELLED
  * @throws OnnxError ONNX_UNSUPPORTED_OPSET when an older model cannot be raised to opset 13
  */
 export async function quantizeModel(
@@ -79,51 +76,83 @@ export async function quantizeModel(
   context: QuantizeContext,
   options: QuantizeOptions,
 ): Promise<QuantizedModel> {
-  const { samples, settings, engine } = context;
-  const indices = spread(context.indices, MOST_FITTED);
-  const rules = { isaSafe: options.isaSafe, keepZeros: options.keepZeros ?? false };
+  const { samples, settings } = context;
   const float = plainGemm(raiseOpset(model));
+  checkUsable(float, context);
+  const indices = spread(context.indices, MOST_FITTED);
   const judged = spread(context.heldOut, MOST_JUDGED);
   const held = await HeldOut.open(float, samples, judged, settings, context.output);
-  const stages: QuantizeStage[] = [];
-  let best: { draft: Draft; divergence: number } | undefined;
-  const consider = async (name: QuantizeStageName, draft: Draft): Promise<void> => {
-    checkCancelled(settings.signal);
-    const divergence = await held.judge(writeQdq(draft.plan, draft.parameters));
-    const value = divergenceValue(divergence);
-    const kept = best === undefined || value < best.divergence;
-    if (kept) best = { draft, divergence: value };
-    stages.push({ name, ...divergence, kept });
-  };
-
-  const rounded = async (source: Model): Promise<Draft> => {
-    const plan = planQuantization(source, new Set());
-    const activations = await calibrateActivations(plan, samples, indices, settings);
-    const layers = fitLayers(plan, activations, undefined, { ...rules, rounding: 'nearest' });
-    return { plan, parameters: { activations, layers } };
-  };
-  const first = await rounded(float);
-  await consider('rounding', first);
+  const work = { ...context, indices, held, options };
+  const plain = await fitted(float, work);
+  const stages = [...plain.stages];
+  let best = plain.best;
   const evened = await equalizeChannels(float, samples, indices, settings);
-  if (evened !== float) await consider('equalization', await rounded(evened));
-
-  const { plan, parameters } = best?.draft ?? first;
-  const { activations } = parameters;
-  const moments = await collectMoments(plan, activations, samples, indices, engine, settings);
-  for (const [name, rounding] of [
-    ['bias-correction', 'nearest'],
-    ['compensated-rounding', 'compensated'],
-  ] as const) {
-    const layers = fitLayers(plan, activations, moments, { ...rules, rounding });
-    await consider(name, { plan, parameters: { activations, layers } });
+  if (evened !== float) {
+    const even = (await fitted(evened, work)).best;
+    const kept = even.divergence < best.divergence;
+    if (kept) best = even;
+    stages.push({ name: 'equalization', ...held.divergence(even.divergence), kept });
   }
-  return finish(held, best?.draft ?? first, best?.divergence ?? 0, stages, options.isaSafe);
+  return finish(held, best, stages, options.isaSafe);
+}
+
+/** An int8 form of a model, and how far from the float model it is. */
+interface Draft {
+  readonly plan: QuantizationPlan;
+  readonly parameters: QuantizedParameters;
+  readonly divergence: number;
+}
+
+/** Scales, rounding and biases for a float model, each step judged. */
+async function fitted(
+  source: Model,
+  work: QuantizeContext & { readonly held: HeldOut; readonly options: QuantizeOptions },
+): Promise<{ best: Draft; stages: QuantizeStage[] }> {
+  const { samples, indices, settings, engine, held, options } = work;
+  const plan = planQuantization(source, new Set());
+  const activations = await calibrateActivations(plan, samples, indices, settings);
+  const rules = { isaSafe: options.isaSafe, keepZeros: options.keepZeros ?? false };
+  const stages: QuantizeStage[] = [];
+  const attempt = async (
+    name: QuantizeStageName,
+    moments: LayerMoments | undefined,
+    rounding: FitOptions['rounding'],
+    before: Draft | undefined,
+  ): Promise<Draft> => {
+    checkCancelled(settings.signal);
+    const layers = fitLayers(plan, activations, moments, { ...rules, rounding });
+    const parameters = { activations, layers };
+    const divergence = await held.judge(writeQdq(plan, parameters));
+    const draft = { plan, parameters, divergence: divergenceValue(divergence) };
+    const kept = !before || !(before.divergence <= draft.divergence);
+    stages.push({ name, ...divergence, kept });
+    return kept || !before ? draft : before;
+  };
+  let best = await attempt('rounding', undefined, 'nearest', undefined);
+  const moments = await collectMoments(plan, activations, samples, indices, engine, settings);
+  best = await attempt('bias-correction', moments, 'nearest', best);
+  best = await attempt('compensated-rounding', moments, 'compensated', best);
+  return { best, stages };
+}
+
+function checkUsable(model: Model, { indices, heldOut }: QuantizeContext): void {
+  if (planQuantization(model, new Set()).layers.length === 0) {
+    throw new CompressionError(
+      'COMPRESS_NOT_FLOAT',
+      'The model has no Conv, Gemm or MatMul with constant float32 weights: there is nothing to quantize.',
+    );
+  }
+  if (indices.length === 0 || heldOut.length === 0) {
+    throw new CompressionError(
+      'COMPRESS_CALIBRATION',
+      `Quantization fits on some samples and judges on others; it got ${indices.length} and ${heldOut.length}. Give more calibration samples.`,
+    );
+  }
 }
 
 async function finish(
   held: HeldOut,
-  { plan, parameters }: Draft,
-  before: number,
+  { plan, parameters, divergence: before }: Draft,
   stages: QuantizeStage[],
   isaSafe: boolean,
 ): Promise<QuantizedModel> {
@@ -132,10 +161,10 @@ async function finish(
   if (held.relative(before) > CLOSE_ENOUGH) {
     const judge = async (candidate: Model): Promise<number> =>
       divergenceValue(await held.judge(candidate));
-    const found = await bestIsland({ plan, parameters, before, judge });
+    const found = await chooseIslands({ plan, parameters, before, judge });
     if (found) {
       model = found.model;
-      islands.push(...found.island);
+      islands.push(...found.layers);
     }
     stages.push({
       name: 'islands',
