@@ -25,15 +25,21 @@ export class Database {
   private currentEpoch = 0;
   private readonly rollbackListeners: (() => void)[] = [];
 
-  private constructor(databasePath: string) {
+  private constructor(
+    databasePath: string,
+    private readonly queueLimit: number,
+  ) {
     const url = `file:${databasePath}`;
     this.writer = new PrismaClient({ adapter: new PrismaBetterSQLite3({ url }) });
     this.read = new PrismaClient({ adapter: new PrismaBetterSQLite3({ url, readonly: true }) });
   }
 
-  /** Opens a migrated database and raises its epoch: whoever served it before is older now. */
-  static async open(databasePath: string): Promise<Database> {
-    const database = new Database(databasePath);
+  /**
+   * Opens a migrated database and raises its epoch: whoever served it before is older now.
+   * @param queueLimit most writes that may wait
+   */
+  static async open(databasePath: string, queueLimit = QUEUE_LIMIT): Promise<Database> {
+    const database = new Database(databasePath, queueLimit);
     await database.writer.$executeRawUnsafe('PRAGMA synchronous = FULL');
     database.currentEpoch = await database.write((transaction) => raise(transaction, 'epoch'));
     return database;
@@ -59,9 +65,13 @@ export class Database {
    * @throws ServerError SERVER_BUSY when the queue is full
    */
   write<T>(job: (transaction: Transaction) => Promise<T>): Promise<T> {
-    if (this.queue.length >= QUEUE_LIMIT) {
+    if (this.queue.length >= this.queueLimit) {
       return Promise.reject(
-        new ServerError('SERVER_BUSY', 503, `${QUEUE_LIMIT} writes are waiting; try again later.`),
+        new ServerError(
+          'SERVER_BUSY',
+          503,
+          `${this.queueLimit} writes are waiting; try again later.`,
+        ),
       );
     }
     return new Promise<T>((resolve, reject) => {
