@@ -14,7 +14,8 @@ export const EXIT = {
 
 /** How a failure is told: one line for people, its code first, and the exit code. */
 export interface Failure {
-  readonly text: string;
+  /** Null: all is said already. */
+  readonly text: string | null;
   readonly exitCode: number;
 }
 
@@ -24,6 +25,7 @@ const CODE = /^(?!ERR_)[A-Z][A-Z0-9]*(_[A-Z0-9]+)+$/;
 export function failureOf(error: unknown): Failure | null {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return null;
+    if (error.code === 'commander.help') return { text: null, exitCode: EXIT.badInput };
     const message = error.message.replace(/^error: /, '');
     return { text: `CLI_USAGE: ${message}`, exitCode: EXIT.badInput };
   }

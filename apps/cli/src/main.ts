@@ -28,7 +28,7 @@ try {
   await program.parseAsync(process.argv);
 } catch (error) {
   const failure = failureOf(error);
-  if (failure) terminal.note(failure.text);
+  if (failure?.text) terminal.note(failure.text);
   exitCode = failure?.exitCode ?? EXIT.done;
 }
 process.exitCode = exitCode;

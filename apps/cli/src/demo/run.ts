@@ -18,7 +18,7 @@ import {
   registerFleet,
   results,
   rollOut,
-  setBudgets,
+  setLimits,
   signedRelease,
   type Stage,
 } from './scenario.js';
@@ -94,7 +94,7 @@ async function show(stage: Stage): Promise<readonly string[]> {
   terminal.print(`${candidates.size} candidates of ${shapes.size} different widths`);
 
   heading('Each device gets its limits');
-  const limits = await setBudgets(stage, fleet, model, candidates);
+  const limits = await setLimits(stage, fleet, model, candidates);
 
   heading('The plan');
   const plan = await createPlan(api, { modelId: model.id });
@@ -130,7 +130,7 @@ async function show(stage: Stage): Promise<readonly string[]> {
   const update = await rollOut(stage, second, again, [100], only);
   const [after] = await results(stage, {
     ...shared,
-    limits: new Map(),
+    limits: new Map([[id, 'no limit']]),
     ...{ fleet: only, plan: again, rollout: update },
   });
   if (!after) throw new CliError('CLI_DEMO', `${name} gave no result after its limit was lifted.`);
@@ -143,11 +143,11 @@ async function show(stage: Stage): Promise<readonly string[]> {
   return faults;
 }
 
-/** The device that was cut the most. */
+/** Of the devices with a budget, the one that was cut the most. */
 function tightest(rows: readonly Row[]): Row {
-  const limited = rows.filter(({ made }) => made.limit?.of === 'latency');
+  const limited = rows.filter(({ made }) => made.limit && made.limit.of !== 'storage');
   const [first, ...rest] = limited;
-  if (!first) throw new CliError('CLI_DEMO', 'No device of the demo has a latency limit.');
+  if (!first) throw new CliError('CLI_DEMO', 'No device of the demo has a budget to lift.');
   return rest.reduce(
     (least, row) =>
       channelShare(row.candidate.report) < channelShare(least.candidate.report) ? row : least,

@@ -32,13 +32,14 @@ import {
 } from '../api/rollouts.js';
 import { CliError } from '../errors.js';
 import { followJob } from '../jobs.js';
-import { bytes, milliseconds, percent } from '../output/figures.js';
+import { budgetText } from '../output/budget.js';
+import { bytes } from '../output/figures.js';
 import { showRollout } from '../output/rollout-progress.js';
 import { showStages } from '../output/stage-progress.js';
 import type { Terminal } from '../output/terminal.js';
 import type { Example } from './example.js';
 import { FLEET, type DemoDevice } from './fleet.js';
-import { latencyShare, trainedLatencyMs } from './limits.js';
+import { budgetAt, fittingLimit, limitText, needOf, type Outcome } from './limits.js';
 import { accuracyOn, sumUp } from './measured.js';
 import type { Row } from './table.js';
 import { until } from './wait.js';
@@ -60,22 +61,20 @@ export interface Joined {
   readonly made: DemoDevice;
   readonly id: string;
   readonly profile: Profile;
-  /** Predicted for the trained model there, milliseconds. */
-  readonly trainedMs: number;
 }
 
 /** Seconds that each step may take before the demo gives up. */
 const DEADLINE = { join: 90, rollout: 120, telemetry: 120 } as const;
 
 /** Labelled samples that each device serves before the demo ends. */
-const SAMPLES = 600;
+const SAMPLES = 500;
 
-const CANDIDATES = 10;
+const CANDIDATES = 8;
 const TELEMETRY_WINDOWS = 1000;
 
 /** Lets the fleet join, one after another, so that none disturbs what another measures. */
 export async function registerFleet(stage: Stage): Promise<Joined[]> {
-  const { api, terminal, signal, example } = stage;
+  const { api, terminal, signal } = stage;
   const joined: Joined[] = [];
   for (const made of FLEET) {
     const { name, role, slowdown, memoryMib } = made;
@@ -87,8 +86,7 @@ export async function registerFleet(stage: Stage): Promise<Joined[]> {
     );
     const profile = await latestProfile(api, id);
     if (!profile) throw new CliError('CLI_DEMO', `${name} is ready without a profile.`);
-    const trainedMs = trainedLatencyMs(example.model, profile);
-    joined.push({ made, id, profile, trainedMs });
+    joined.push({ made, id, profile });
     const notes = [
       role,
       ...(memoryMib === undefined ? [] : [`${memoryMib} MiB of memory`]),
@@ -98,7 +96,7 @@ export async function registerFleet(stage: Stage): Promise<Joined[]> {
       ...(slowdown === undefined ? [] : [`emulated: a processor ${slowdown} times slower`]),
     ];
     terminal.print(
-      `${name.padEnd(8)} measured itself in ${profile.measuringSeconds.toFixed(1)} s; the trained model would take ${milliseconds(trainedMs)} there (${notes.join(', ')})`,
+      `${name.padEnd(8)} ${notes.join(', ')}; ${profile.kernels.length} kernel times in ${profile.measuringSeconds.toFixed(1)} s`,
     );
   }
   return joined;
@@ -131,43 +129,36 @@ export async function makeVariants(
   return { model, candidates: new Map(made.map((candidate) => [candidate.id, candidate])) };
 }
 
-/** Gives the devices their budgets, so that they need different variants, and says how. */
-export async function setBudgets(
+/** Gives the devices their limits, so that they need different variants, and says how. */
+export async function setLimits(
   stage: Stage,
   fleet: readonly Joined[],
   model: Model,
   candidates: ReadonlyMap<string, Candidate>,
 ): Promise<Map<string, string>> {
-  const { api, terminal } = stage;
+  const { api, terminal, example } = stage;
   const limits = new Map<string, string>();
   const taken = new Set<string>();
-  for (const { made, id, trainedMs, profile } of fleet) {
-    const { name, limit } = made;
-    const ask = async (budget: Budget) => {
+  for (const { made, id, profile } of fleet) {
+    const need = needOf(example.model, model.inspection.peakRamBytes, profile);
+    const ask = async (budget: Budget): Promise<Outcome> => {
       await patchDevice(api, id, { budget });
-      const plan = await createPlan(api, { modelId: model.id, selector: `device=${name}` });
+      const plan = await createPlan(api, { modelId: model.id, selector: `device=${made.name}` });
       const candidateId = plan.assignments[0]?.candidateId ?? null;
       const candidate = candidateId === null ? undefined : candidates.get(candidateId);
       return { candidateId, widths: candidate ? widthsKey(candidate.report) : null };
     };
-    let text = 'none';
-    if (limit?.of === 'latency') {
-      const share = await latencyShare(limit.share, trainedMs, taken, ask);
-      text = `latency ${milliseconds(share * trainedMs)}`;
-      terminal.print(
-        `${name.padEnd(8)} latency at most ${milliseconds(share * trainedMs)}: ${percent(share, 0)} of the ${milliseconds(trainedMs)} predicted for the trained model there`,
-      );
-      taken.add((await ask({ latencyP95Ms: share * trainedMs })).widths ?? '');
-    } else {
-      taken.add((await ask({})).widths ?? '');
-      if (limit) {
-        text = `storage ${bytes(profile.storage.limitBytes)}`;
-        terminal.print(
-          `${name.padEnd(8)} ${text}: ${percent(limit.share, 0)} of what the trained model takes to receive, install and keep; the agent itself enforces it`,
-        );
-      }
-    }
-    limits.set(id, text);
+    const { limit: first } = made;
+    const limit =
+      first && first.of !== 'storage'
+        ? await fittingLimit(first, taken, (tried) => ask(budgetAt(tried, need)))
+        : first;
+    const budget = limit ? budgetAt(limit, need) : {};
+    const { widths } = await ask(budget);
+    if (widths !== null) taken.add(widths);
+    terminal.print(`${made.name.padEnd(8)} ${limit ? limitText(limit, need) : 'no limit'}`);
+    const own = limit?.of === 'storage' ? `storage ${bytes(profile.storage.limitBytes)}` : null;
+    limits.set(id, own ?? budgetText(budget));
   }
   return limits;
 }

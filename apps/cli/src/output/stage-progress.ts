@@ -30,7 +30,7 @@ function stageBars(stream: NodeJS.WriteStream): StageProgress {
     {
       stream,
       hideCursor: true,
-      format: '{stage} {bar} {value}/{total}  {eta_formatted} left',
+      format: '{stage} {bar} {percentage} %  {eta_formatted} left',
       barsize: 30,
     },
     progress.Presets.shades_classic,
@@ -40,6 +40,7 @@ function stageBars(stream: NodeJS.WriteStream): StageProgress {
     update({ stage, done, total }) {
       const payload = { stage: stage.padEnd(12) };
       const known = shown.get(stage);
+      if (known && endsWhole({ stage, done, total }, known.bar.getTotal())) return;
       if (!known) {
         shown.set(stage, { bar: bars.create(total, done, payload), done });
         return;
@@ -65,19 +66,27 @@ export function stageLines(write: (line: string) => void, now: () => number): St
   let last = { done: 0, total: 0, startedAt: 0, writtenAt: 0 };
   return {
     update(update) {
+      if (update.stage === stage && endsWhole(update, last.total)) return;
       const at = now();
       const begins = update.stage !== stage || update.done < last.done;
       if (begins) last = { ...update, startedAt: at, writtenAt: at };
+      const ends = update.done >= update.total && last.done < last.total;
       stage = update.stage;
       last = { ...last, done: update.done, total: update.total };
-      const ends = update.done >= update.total;
       if (!begins && !ends && at - last.writtenAt < LINE_EVERY_MS) return;
       last.writtenAt = at;
-      write(`${stage} ${update.done}/${update.total}${timeLeft(update, at - last.startedAt)}`);
+      const parts = update.total > 1 ? ` ${update.done}/${update.total}` : '';
+      if (update.total > 1 || begins) {
+        write(`${stage}${parts}${timeLeft(update, at - last.startedAt)}`);
+      }
     },
     stop: () => undefined,
   };
 }
+
+/** A stage that counted its parts is said to be done as a whole, too: that is no news. */
+const endsWhole = ({ done, total }: StageUpdate, counted: number): boolean =>
+  total === 1 && done === 1 && counted > 1;
 
 function timeLeft({ done, total }: StageUpdate, spentMs: number): string {
   if (done <= 0 || done >= total || spentMs < 1_000) return '';
