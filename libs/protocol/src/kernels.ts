@@ -17,7 +17,7 @@ export type KernelOp = (typeof KERNEL_OPS)[number];
  * A kernel that every device times, as the mean over a chain of equal steps at batch 1, so that
  * what surrounds the chain cancels. Data are `cin` x `size` x `size`.
  *
- * - `conv`: with ReLU, padded to keep the size; `group` equal to `cin` is depthwise. Where `cin` and
+ * - `conv`: with ReLU (or, `activation` says so, with Clip), padded to keep the size; `group` equal to `cin` is depthwise. Where `cin` and
  *   `cout` differ, every second step goes back, and the time is the mean of the two.
  * - `gemm`: [1, cin] by [cin, cout] with ReLU, and back in the same manner.
  * - `add`: a residual sum; `pool`: an average over `kernel` x `kernel` at stride 1.
@@ -36,9 +36,13 @@ export interface Kernel {
   readonly kernel: number;
   readonly stride: number;
   readonly group: number;
+  /** Of a `conv`; the runtime computes ReLU within, other activations in a pass of their own. */
+  readonly activation: 'relu' | 'clip';
 }
 
 const BOTH = ['fp32', 'int8'] as const;
+const FLOAT = ['fp32'] as const;
+const NONE = { kernel: 1, stride: 1, group: 1, activation: 'relu' } as const;
 
 function conv(
   kernel: number,
@@ -48,32 +52,32 @@ function conv(
   precisions: Kernel['precisions'] = BOTH,
 ): Kernel {
   const id = `conv${kernel}x${kernel}-${cin}-${cout}-${size}`;
-  return { id, op: 'conv', precisions, cin, cout, size, kernel, stride: 1, group: 1 };
+  return { ...NONE, id, op: 'conv', precisions, cin, cout, size, kernel };
 }
 
-function depthwise(
-  kernel: number,
-  size: number,
-  channels: number,
-  precisions: Kernel['precisions'] = BOTH,
-): Kernel {
+function depthwise(kernel: number, size: number, channels: number): Kernel {
   const id = `dw${kernel}x${kernel}-${channels}-${size}`;
-  return {
-    ...{ id, op: 'conv', precisions, cin: channels, cout: channels, size, kernel, stride: 1 },
-    group: channels,
-  };
+  const shape = { cin: channels, cout: channels, size, kernel, group: channels };
+  return { ...NONE, id, op: 'conv', precisions: BOTH, ...shape };
+}
+
+function clipped(kernel: Kernel): Kernel {
+  return { ...kernel, id: `${kernel.id}-clip`, precisions: FLOAT, activation: 'clip' };
+}
+
+function gemm(cin: number, cout: number): Kernel {
+  return { ...NONE, id: `gemm-${cin}-${cout}`, op: 'gemm', precisions: BOTH, cin, cout, size: 1 };
 }
 
 function plain(
-  op: Exclude<KernelOp, 'conv'>,
-  cin: number,
-  cout: number,
+  op: Exclude<KernelOp, 'conv' | 'gemm'>,
+  channels: number,
   size: number,
   precisions: Kernel['precisions'] = BOTH,
   kernel = 1,
 ): Kernel {
-  const id = op === 'gemm' ? `gemm-${cin}-${cout}` : `${op}-${cin}-${size}`;
-  return { id, op, precisions, cin, cout, size, kernel, stride: 1, group: 1 };
+  const id = `${op}-${channels}-${size}`;
+  return { ...NONE, id, op, precisions, cin: channels, cout: channels, size, kernel };
 }
 
 /**
@@ -93,8 +97,9 @@ export const KERNELS: readonly Kernel[] = [
   conv(1, 8, 24, 72),
   conv(1, 8, 20, 52),
 
-  conv(1, 16, 32, 37, ['fp32']),
-  conv(1, 8, 96, 65, ['fp32']),
+  conv(1, 32, 16, 17, FLOAT),
+  conv(1, 16, 32, 37, FLOAT),
+  conv(1, 8, 96, 65, FLOAT),
   conv(1, 16, 9, 15),
   conv(1, 8, 35, 61),
   conv(1, 16, 21, 37),
@@ -131,19 +136,28 @@ export const KERNELS: readonly Kernel[] = [
   depthwise(3, 16, 21),
   depthwise(3, 4, 109),
 
-  plain('gemm', 64, 16, 1),
-  plain('gemm', 128, 128, 1),
-  plain('gemm', 640, 128, 1),
-  plain('gemm', 1024, 512, 1),
+  clipped(conv(1, 16, 32, 96)),
+  clipped(conv(1, 4, 128, 64)),
+  clipped(conv(3, 8, 32, 32)),
+  clipped(depthwise(3, 32, 32)),
+  clipped(depthwise(3, 8, 128)),
+  clipped(conv(1, 8, 35, 61)),
+  clipped(depthwise(3, 8, 37)),
+  clipped(conv(3, 16, 3, 12)),
 
-  plain('add', 32, 32, 8),
-  plain('add', 64, 64, 32),
-  plain('negate', 16, 16, 8, ['fp32']),
-  plain('negate', 64, 64, 32, ['fp32']),
-  plain('transpose', 16, 16, 8),
-  plain('transpose', 64, 64, 32),
-  plain('pool', 32, 32, 8, BOTH, 3),
-  plain('pool', 64, 64, 16, BOTH, 5),
-  plain('quantize', 16, 16, 8, ['int8']),
-  plain('quantize', 64, 64, 32, ['int8']),
+  gemm(64, 16),
+  gemm(128, 128),
+  gemm(640, 128),
+  gemm(1024, 512),
+
+  plain('add', 32, 8),
+  plain('add', 64, 32),
+  plain('negate', 16, 8, FLOAT),
+  plain('negate', 64, 32, FLOAT),
+  plain('transpose', 16, 8),
+  plain('transpose', 64, 32),
+  plain('pool', 32, 8, BOTH, 3),
+  plain('pool', 64, 16, BOTH, 5),
+  plain('quantize', 16, 8, ['int8']),
+  plain('quantize', 64, 32, ['int8']),
 ];

@@ -40,8 +40,8 @@ export const costNodeSchema = z.object({
   kw: size,
   stride: z.number().int().min(1),
   pads: z.tuple([size, size, size, size]),
-  /** Whether an activation was fused into it. */
-  activation: z.boolean(),
+  /** The activation fused into it; convolutions compute ReLU within, others in a pass of its own. */
+  activation: z.enum(['none', 'relu', 'other']),
   /** For a sum: the convolution that may take it over, where the layout allows. */
   mergesInto: z.number().int().min(0).nullable(),
 });

@@ -17,6 +17,11 @@ export function featuresOf({ path, node }: Pick<Step, 'path' | 'node'>, block: n
   return RULES[path](node, Math.max(block, 8));
 }
 
+/** Elements that an activation of its own passes over. */
+function passed(node: CostNode, channels: number): number {
+  return node.activation === 'other' ? channels * node.oh * node.ow : 0;
+}
+
 /** Number of features of a code path. */
 export function featureCount(path: CodePath): number {
   return COUNTS[path];
@@ -75,6 +80,7 @@ function blockedConv(node: CostNode, block: number, cin: number): Features {
     taps * calls * depth * sets,
     node.oh * node.ow * cout * inputBlocks,
     depth * cout * node.kh * node.kw,
+    passed(node, cout),
   ];
 }
 
@@ -94,6 +100,7 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
       work * (rest === 1 ? 1 : 0),
       cin * cout,
       strided,
+      passed(node, cout),
     ];
   },
   'blocked-conv': (node, block) => blockedConv(node, block, up(node.cin, block)),
@@ -101,7 +108,13 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
   'blocked-depthwise': (node, block) => {
     const blocks = Math.ceil(node.cout / block);
     const { taps, calls } = windows(node, 6);
-    return [1, taps * node.ow * blocks, taps * calls * blocks, node.oh * blocks];
+    return [
+      1,
+      taps * node.ow * blocks,
+      taps * calls * blocks,
+      node.oh * blocks,
+      passed(node, node.cout),
+    ];
   },
   'plain-conv': (node) => {
     const pixels = node.oh * node.ow;
@@ -164,7 +177,7 @@ function elements(node: CostNode): number {
 const SAMPLE: CostNode = {
   ...{ name: '', kind: 'conv', int8: false, inputs: [], cin: 1, cout: 1, ih: 1, iw: 1, oh: 1 },
   ...{ ow: 1, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-  ...{ activation: false, mergesInto: null },
+  ...{ activation: 'none', mergesInto: null },
 };
 
 const COUNTS = Object.fromEntries(

@@ -89,7 +89,7 @@ export class GraphFusion {
   /** Whether the operation before takes this one in. */
   private absorb(node: Node, input: string, origin: Origin): boolean {
     const before = this.nodes[origin.node];
-    if (!before || this.readers(input) !== 1 || before.activation) return false;
+    if (!before || this.readers(input) !== 1 || before.activation !== 'none') return false;
     const weighted = before.kind === 'conv' || before.kind === 'gemm';
     const others = node.inputs.filter((name) => name !== input && name !== '');
     if (before.kind === 'conv' && !before.int8) {
@@ -107,7 +107,7 @@ export class GraphFusion {
     const taken = before.int8 ? SATURATED : ACTIVATIONS;
     if (!taken.has(node.op)) return false;
     if (before.int8 || weighted || before.mergesInto !== null) {
-      before.activation = true;
+      before.activation = node.op === 'Relu' ? 'relu' : 'other';
       return true;
     }
     return false;
@@ -124,7 +124,7 @@ export class GraphFusion {
     const entry: CostNode = {
       ...{ name: node.outputs[0] ?? node.key, kind: kindOf(node, from.length), int8, inputs: from },
       ...{ cin, cout, ih, iw, oh, ow, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-      ...{ activation: false, mergesInto: null },
+      ...{ activation: 'none', mergesInto: null },
     };
     this.specialise(entry, node, first, output);
     this.nodes.push(entry);
@@ -197,7 +197,7 @@ export class GraphFusion {
       if (
         before?.kind === 'conv' &&
         !before.int8 &&
-        !before.activation &&
+        before.activation === 'none' &&
         this.readers(name) === 1
       ) {
         return at;
@@ -250,7 +250,7 @@ export class GraphFusion {
     const at = this.nodes.push({
       ...{ name, kind, int8: true, inputs: [from], cin: c, cout: c, ih: h, iw: w, oh: h, ow: w },
       ...{ group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-      ...{ activation: false, mergesInto: null },
+      ...{ activation: 'none', mergesInto: null },
     });
     this.converted.set(from, at - 1);
     return at - 1;

@@ -107,7 +107,7 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
     nodes.push({
       ...{ name: '', kind, int8, inputs: [nodes.length - 1], cin, cout, ih: pixels, iw: pixels },
       ...{ oh: pixels, ow: pixels, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-      ...{ activation: false, mergesInto: null },
+      ...{ activation: 'none', mergesInto: null },
       ...more,
     });
   };
@@ -120,7 +120,11 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
     const [cin, cout] = step % 2 === 1 ? [kernel.cout, kernel.cin] : [kernel.cin, kernel.cout];
     switch (op) {
       case 'conv':
-        push('conv', cin, cout, { ...window, group: kernel.group });
+        push('conv', cin, cout, {
+          ...window,
+          group: kernel.group,
+          activation: kernel.activation === 'clip' ? 'other' : 'relu',
+        });
         break;
       case 'gemm':
         push('gemm', cin, cout);

@@ -149,7 +149,7 @@ class Layouter {
     const layout = node.mergesInto === null ? undefined : this.layouts[node.mergesInto];
     const blocked = node.inputs.every((from) => this.layouts[from] === 'blocks');
     // With an activation behind, the sum is merged before layouts are chosen.
-    if (layout && (blocked || layout === 'planes' || node.activation)) {
+    if (layout && (blocked || layout === 'planes' || node.activation !== 'none')) {
       this.bringAll(node, layout);
       return layout;
     }
@@ -200,7 +200,7 @@ class Layouter {
         int8: source?.int8 ?? reader?.int8 ?? false,
       },
       ...{ inputs: [from], ...moved, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-      ...{ activation: false, mergesInto: null },
+      ...{ activation: 'none', mergesInto: null },
     };
     if (layout === 'blocks' || wanted === 'blocks') {
       this.emit('reorder', node, from, wanted);

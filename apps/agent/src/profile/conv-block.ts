@@ -23,7 +23,11 @@ export async function readConvBlock(dir: string): Promise<number> {
   const file = path.join(dir, `.layout-${process.pid}.onnx`);
   const channels = { cin: PROBE_CHANNELS, cout: PROBE_CHANNELS, size: 4 };
   const kernel = { id: 'probe', op: 'conv', precisions: ['fp32'], ...channels } as const;
-  const probe = chainModel({ ...kernel, kernel: 1, stride: 1, group: 1 }, 'fp32', 1);
+  const probe = chainModel(
+    { ...kernel, kernel: 1, stride: 1, group: 1, activation: 'relu' },
+    'fp32',
+    1,
+  );
   try {
     const session = await openSession(writeModel(probe), { optimizedModelPath: file });
     await session.release();

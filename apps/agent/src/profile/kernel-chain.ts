@@ -10,10 +10,27 @@ import {
 } from '@espalier/onnx';
 import type { Kernel } from '@espalier/protocol';
 
-/** Steps of the short and of the long chain; even, for a step and its way back are one period. */
+const SHORT_STEPS = 2;
+const MOST_STEPS = 24;
+/** Multiply-accumulates, or elements moved, that are worth about as much as calling an operator. */
+const CALL_WORK = 40_000;
+/** Work that a long chain should have beyond the short one, so that a call's jitter is small beside it. */
+const CHAIN_WORK = 2_400_000;
+
+/**
+ * Steps of the short and of the long chain; even, for a step and its way back are one period. The
+ * cheaper a step, the longer the chain.
+ */
 export function chainSteps(kernel: Kernel): readonly [short: number, long: number] {
-  const weights = (kernel.cin / kernel.group) * kernel.cout * kernel.kernel ** 2;
-  return weights > 200_000 ? [2, 4] : [2, 8];
+  const pixels = kernel.op === 'gemm' ? 1 : kernel.size ** 2;
+  const taps = kernel.kernel ** 2;
+  const weighted = kernel.op === 'conv' || kernel.op === 'gemm';
+  const depth = weighted ? (kernel.cin / kernel.group) * kernel.cout : kernel.cin * 8;
+  const steps = CHAIN_WORK / (CALL_WORK + pixels * taps * depth);
+  return [
+    SHORT_STEPS,
+    SHORT_STEPS + 2 * Math.max(1, Math.min(MOST_STEPS / 2, Math.round(steps / 2))),
+  ];
 }
 
 /** The feed of a chain: its input's name and shape. */
@@ -24,7 +41,7 @@ export function chainInput(kernel: Kernel): { name: string; shape: readonly numb
 
 /**
  * A kernel repeated `steps` times in a row as a model of its own. Each step has weights of its own,
- * as in a network, so that they come through the caches.
+ * as in a network: the runtime would keep equal ones once.
  */
 export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): Model {
   const chain = new Chain(precision === 'int8');
@@ -35,9 +52,11 @@ export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: nu
     const [cin, cout] = back ? [kernel.cout, kernel.cin] : [kernel.cin, kernel.cout];
     value = chain.append(kernel, value, cin, cout);
   }
+  // A small output: to hand out a large one would cost more than the chain.
+  const output = kernel.op === 'gemm' ? value : chain.node('GlobalAveragePool', [value]);
   return buildModel({
     inputs: [{ name, shape }],
-    outputs: [{ name: value }],
+    outputs: [{ name: output }],
     nodes: chain.nodes,
     initializers: chain.initializers,
   });
@@ -61,7 +80,7 @@ class Chain {
           strides: { ints: [kernel.stride, kernel.stride] },
           group: { int: kernel.group },
         });
-        return this.quantized(this.node('Relu', [weighted]));
+        return this.quantized(this.activated(weighted, kernel.activation));
       }
       case 'gemm': {
         const weighted = this.node('Gemm', [value, ...this.weights([cin, cout], cout, 1)]);
@@ -100,6 +119,13 @@ class Chain {
     }
   }
 
+  private activated(value: string, activation: Kernel['activation']): string {
+    if (activation === 'relu') return this.node('Relu', [value]);
+    const low = this.constant('low', floatTensor([], [0]));
+    const high = this.constant('high', floatTensor([], [6]));
+    return this.node('Clip', [value, low, high]);
+  }
+
   /** The value through a QuantizeLinear and back, as a statically quantized model carries it. */
   quantized(value: string): string {
     if (!this.int8) return value;
@@ -113,14 +139,14 @@ class Chain {
     const count = shape.reduce((product, dim) => product * dim, 1);
     const at = this.nodes.length;
     if (!this.int8) {
-      const floats = noise(count + cout);
+      const floats = noise(count + cout, at);
       return [
         this.constant(`weight${at}`, tensorOf('float32', shape, floats.subarray(0, count))),
         this.constant(`bias${at}`, tensorOf('float32', [cout], floats.subarray(count))),
       ];
     }
-    const bytes = Int8Array.from(noise(count), (value) => value * 1270);
-    const integers = Int32Array.from(noise(cout), (value) => value * 500);
+    const bytes = Int8Array.from(noise(count, at), (value) => value * 1270);
+    const integers = Int32Array.from(noise(cout, at), (value) => value * 500);
     const perChannel = (scale: number) =>
       tensorOf('float32', [cout], new Float32Array(cout).fill(scale));
     const weight = this.node(
@@ -144,7 +170,8 @@ class Chain {
     return [weight, bias];
   }
 
-  private node(op: string, inputs: readonly string[], attributes: Attributes = {}): string {
+  /** Appends an operator and names its output. */
+  node(op: string, inputs: readonly string[], attributes: Attributes = {}): string {
     const output = `v${this.nodes.length}`;
     this.nodes.push({ op, inputs, outputs: [output], attributes });
     return output;
@@ -157,9 +184,9 @@ class Chain {
 }
 
 /** Uniform in -0.1 to 0.1, the same on every device: a linear congruential sequence. */
-export function noise(count: number): Float32Array {
+export function noise(count: number, seed: number): Float32Array {
   const values = new Float32Array(count);
-  let state = count;
+  let state = seed;
   for (let index = 0; index < count; index++) {
     state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
     values[index] = (state / 2 ** 31 - 1) / 10;

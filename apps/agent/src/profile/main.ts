@@ -13,7 +13,7 @@ const elapsed = () => performance.now() - started;
 const cpu = await readCpu();
 const threads = cpu.cores > 1 ? [1, cpu.cores] : [1];
 
-const callBudget = { milliseconds: settings.milliseconds / 100, minRuns: 10 };
+const callBudget = { milliseconds: settings.milliseconds / 40, minRuns: 10 };
 const callOverheadMs: Measured['callOverheadMs'] = [];
 for (const count of threads) {
   callOverheadMs.push({ threads: count, ms: await timeCall(count, callBudget) });
