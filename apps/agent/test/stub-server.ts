@@ -142,7 +142,13 @@ export class StubServer extends EventEmitter {
   async send(deviceId: string, kind: DownKind, body: object): Promise<void> {
     const envelope = { id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 };
     const payload = Buffer.from(encodeMessage(envelope, body));
-    await this.#client.publishAsync(downTopic(deviceId, kind), payload, { qos: 1 });
+    const client = this.#client;
+    try {
+      await client.publishAsync(downTopic(deviceId, kind), payload, { qos: 1 });
+    } catch (cause) {
+      // What is under way when the stub itself goes is lost, as with a server that is stopped.
+      if (!client.disconnecting) throw cause;
+    }
   }
 
   /** Waits until something that has happened, or will, satisfies a condition. */
