@@ -11,17 +11,14 @@ const LEVELS = 255;
 const LEAST_SCALE = 1e-8;
 
 /**
- * The scale for a range; the range is widened to hold zero, and moved by less than a step so that
- * zero is met exactly.
+ * The scale for a range: widened to hold zero, and moved by up to half a step so that zero is met
+ * exactly.
  */
 export function scaleFor(lower: number, upper: number): AffineScale {
   const low = Math.min(lower, 0);
   const high = Math.max(upper, 0);
-  const zeroPoint = Math.round((-low * LEVELS) / Math.max(high - low, 1e-30));
-  // The step must reach both ends with the zero point rounded.
-  const below = zeroPoint > 0 ? -low / zeroPoint : 0;
-  const above = zeroPoint < LEVELS ? high / (LEVELS - zeroPoint) : 0;
-  const scale = Math.fround(Math.max(below, above, LEAST_SCALE));
+  const scale = Math.fround(Math.max((high - low) / LEVELS, LEAST_SCALE));
+  const zeroPoint = Math.min(Math.max(Math.round(-low / scale), 0), LEVELS);
   return { scale, zeroPoint };
 }
 

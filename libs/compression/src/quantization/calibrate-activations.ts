@@ -16,6 +16,8 @@ export function realPart(tensor: Tensor, samples: Samples, real: number): Float3
 
 /** Values of a tensor that one sample adds to its histogram, at most. */
 const PER_SAMPLE = 4096;
+/** Parts of the samples that judge each other's ranges. */
+const PARTS = 4;
 
 /**
  * Scales of every quantized tensor from the float model's own values, by measured error. One pass;
@@ -31,28 +33,29 @@ export async function calibrateActivations(
 ): Promise<Map<string, AffineScale>> {
   const owners = [...plan.tensors.values()].filter(({ name, scaleOf }) => scaleOf === name);
   const names = owners.map(({ name }) => name);
-  const histograms = names.map(() => new Histogram());
-  let run = 0;
-  await runOver(plan.model, names, samples, indices, settings, (tensors, _offset, real) => {
-    run++;
-    histograms.forEach((histogram, at) => {
-      const tensor = tensors[names[at] ?? ''] as Tensor;
-      const values = realPart(tensor, samples, real);
+  const histograms = names.map(() => Array.from({ length: PARTS }, () => new Histogram()));
+  await runOver(plan.model, names, samples, indices, settings, (tensors, offset, real) => {
+    histograms.forEach((parts, at) => {
+      const values = realPart(tensors[names[at] ?? ''] as Tensor, samples, real);
+      const size = Math.floor(values.length / real);
       // An odd stride meets every position of an even row in turn.
-      const stride = Math.ceil(values.length / real / PER_SAMPLE) | 1;
-      histogram.add(values, run % stride, stride);
+      const stride = Math.ceil(size / PER_SAMPLE) | 1;
+      for (let i = 0; i < real; i++) {
+        const sample = values.subarray(i * size, (i + 1) * size);
+        parts[(offset + i) % PARTS]?.add(sample, (offset + i) % stride, stride);
+      }
     });
   });
   return new Map(
     owners.map(({ name, lower, upper }, at) => {
-      const histogram = histograms[at] ?? new Histogram();
-      if (!histogram.finite) {
+      const parts = histograms[at] ?? [];
+      if (parts.some(({ finite }) => !finite)) {
         throw new CompressionError(
           'COMPRESS_NOT_FINITE',
           `The model gives values that are not finite at "${name}" for the calibration data; it cannot be quantized.`,
         );
       }
-      return [name, chooseScale(histogram, lower, upper)];
+      return [name, chooseScale(parts, lower, upper)];
     }),
   );
 }

@@ -77,12 +77,17 @@ function fitLayer(
   return { groups, bias };
 }
 
+/** Share of the mean variance that every column is taken to have: what seems constant may yet vary. */
+const LEAST_VARIANCE = 1e-2;
+
 function variances({ blocks }: InputMoments): Float64Array {
-  return Float64Array.from(
+  const own = Float64Array.from(
     blocks.flatMap(({ xx }) =>
       Array.from({ length: xx.rows }, (_, i) => xx.data[i * xx.rows + i] as number),
     ),
   );
+  const floor = (LEAST_VARIANCE * own.reduce((a, b) => a + b, 0)) / own.length;
+  return own.map((variance) => variance + floor);
 }
 
 /** Strength of the pull toward the float weights, as a share of the mean variance. */

@@ -52,13 +52,15 @@ export class HeldOut {
     return this.output.kind === 'values' ? { meanSquaredError: value } : { meanKl: value };
   }
 
-  /** A divergence in nats, or as a share of the variance of the reference's outputs. */
+  /** A divergence in nats, or as a share of how much the reference's outputs vary about their means. */
   relative(value: number): number {
     if (this.output.kind !== 'values') return value;
-    const { rows } = this.reference;
-    const mean = rows.reduce((sum, v) => sum + v, 0) / Math.max(rows.length, 1);
-    const variance = rows.reduce((sum, v) => sum + (v - mean) ** 2, 0) / Math.max(rows.length, 1);
-    return value / Math.max(variance, 1e-30);
+    const { rows, width } = this.reference;
+    const count = rows.length / width;
+    const means = new Float64Array(width);
+    rows.forEach((v, i) => (means[i % width] = (means[i % width] as number) + v / count));
+    const squares = rows.reduce((sum, v, i) => sum + (v - (means[i % width] as number)) ** 2, 0);
+    return value / Math.max(squares / rows.length, 1e-30);
   }
 
   /** Mean Kullback-Leibler divergence in nats, or mean squared error where outputs are plain values. */

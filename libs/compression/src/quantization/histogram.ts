@@ -1,7 +1,7 @@
 import { type AffineScale, rangeOf, scaleFor } from './affine.js';
 
 /** Bins on either side of zero. */
-const HALF = 2048;
+const HALF = 1024;
 const FIRST_REACH = 2 ** -10;
 
 /**
@@ -52,51 +52,104 @@ export class Histogram {
     this.reach *= 2;
   }
 
-  /** Sum over the values of the squared error that a scale makes of them, once within the bounds. */
-  squaredError(scale: AffineScale, lower: number, upper: number): number {
-    const [low, high] = rangeOf(scale);
+  /** What a scale makes of the values, once they are kept within bounds: its sum of squared errors. */
+  errorOf(lower: number, upper: number): (scale: AffineScale) => number {
     const width = this.reach / HALF;
-    const rounding = scale.scale ** 2 / 12;
-    const first = Math.max(Math.floor(this.min / width) + HALF, 0);
-    const last = Math.min(Math.ceil(this.max / width) + HALF, 2 * HALF - 1);
-    let error = 0;
-    for (let bin = first; bin <= last; bin++) {
+    const length = this.counts.length;
+    // Running sums of 1, x and x² over the values below a bin.
+    const [ones, firsts, seconds] = [0, 1, 2].map(() => new Float64Array(length + 1)) as [
+      Float64Array,
+      Float64Array,
+      Float64Array,
+    ];
+    for (let bin = 0; bin < length; bin++) {
       const n = this.counts[bin] as number;
-      if (n === 0) continue;
-      const value = Math.min(Math.max((bin - HALF + 0.5) * width, lower), upper);
-      const beyond = value < low ? low - value : value > high ? value - high : 0;
-      error += n * (beyond * beyond + rounding);
+      const middle = (bin - HALF + 0.5) * width;
+      const x = middle < lower ? lower : middle > upper ? upper : middle;
+      ones[bin + 1] = (ones[bin] as number) + n;
+      firsts[bin + 1] = (firsts[bin] as number) + n * x;
+      seconds[bin + 1] = (seconds[bin] as number) + n * x * x;
     }
-    return error;
+    const beyond = (end: number, from: number, to: number): number => {
+      const of = (sums: Float64Array): number => (sums[to] as number) - (sums[from] as number);
+      return of(seconds) - 2 * end * of(firsts) + end * end * of(ones);
+    };
+    const edge = (value: number): number =>
+      Math.min(Math.max(Math.round(value / width) + HALF, 0), length);
+    return (scale) => {
+      const [low, high] = rangeOf(scale);
+      const rounding = ((ones[length] as number) * scale.scale ** 2) / 12;
+      return beyond(low, 0, edge(low)) + beyond(high, edge(high), length) + rounding;
+    };
   }
 }
 
-/** Steps by which a range may shrink at one end, and the smallest share of it that is tried. */
-const STEPS = 64;
-const LEAST_SHARE = 0.25;
+/** Shares of the extremes that are tried as the ends of a range. */
+const INWARDS = sharesBetween(1, 0.25, 64);
+const OUTWARDS = sharesBetween(1, 1.5, 25);
+
+function sharesBetween(first: number, last: number, steps: number): readonly number[] {
+  return Array.from({ length: steps + 1 }, (_, i) => first + ((last - first) * i) / steps);
+}
+
+type Ends = readonly [number, number];
 
 /**
- * The scale with the least mean squared error of rounding and clipping together, searched from the
- * whole range inwards, one end after the other.
+ * The scale with the least mean squared error of rounding and clipping together: the range is searched
+ * from the extremes inwards, one end after the other, and rare values are cut off. An end that stays
+ * at the extreme is then moved outwards as far as it lowers the error on values that it was not drawn
+ * from, each part of the samples being judged by the extremes of the others: few samples do not show
+ * how far values reach.
+ * @param parts histograms of disjoint samples
  * @param lower bound that an absorbed activation sets
  * @param upper the same
  */
-export function chooseScale(histogram: Histogram, lower: number, upper: number): AffineScale {
-  const whole = [Math.max(histogram.min, lower), Math.min(histogram.max, upper)] as const;
-  let [low, high]: readonly [number, number] = whole;
-  const search = (at: (share: number) => readonly [number, number]): readonly [number, number] => {
-    let best = { range: at(1), error: Infinity };
-    for (let step = 0; step <= STEPS; step++) {
-      const range = at(1 - ((1 - LEAST_SHARE) * step) / STEPS);
-      const error = histogram.squaredError(scaleFor(...range), lower, upper);
-      if (error < best.error) best = { range, error };
-    }
-    return best.range;
-  };
-  const rounds = low < 0 && high > 0 ? 2 : 1;
-  for (let round = 0; round < rounds; round++) {
-    if (whole[1] > 0) [low, high] = search((share) => [low, whole[1] * share]);
-    if (whole[0] < 0) [low, high] = search((share) => [whole[0] * share, high]);
+export function chooseScale(
+  parts: readonly Histogram[],
+  lower: number,
+  upper: number,
+): AffineScale {
+  const filled = parts.filter(({ min, max }) => min < 0 || max > 0);
+  const errors = filled.map((part) => part.errorOf(lower, upper));
+  const scaleOf = (ends: Ends): AffineScale =>
+    scaleFor(Math.max(ends[0], lower), Math.min(ends[1], upper));
+  const extremes = extremesOf(filled);
+  const whole: Ends = [Math.max(extremes[0], lower), Math.min(extremes[1], upper)];
+  const total = (ends: Ends): number =>
+    errors.reduce((sum, error) => sum + error(scaleOf(ends)), 0);
+  let ends = whole;
+  for (const side of [1, 0, 1, 0] as const) {
+    const share = bestShare(INWARDS, (s) => total(withEnd(ends, side, whole[side] * s)));
+    ends = withEnd(ends, side, whole[side] * share);
   }
-  return scaleFor(low, high);
+  if (filled.length < 2) return scaleOf(ends);
+  const others = filled.map((part) => extremesOf(filled.filter((other) => other !== part)));
+  for (const side of [1, 0] as const) {
+    if (ends[side] !== whole[side]) continue;
+    const unseen = (share: number): number =>
+      errors.reduce((sum, error, i) => {
+        const seen = others[i]?.[side] ?? 0;
+        return sum + error(scaleOf(withEnd(ends, side, seen * share)));
+      }, 0);
+    ends = withEnd(ends, side, whole[side] * bestShare(OUTWARDS, unseen));
+  }
+  return scaleOf(ends);
+}
+
+function extremesOf(parts: readonly Histogram[]): Ends {
+  return [Math.min(0, ...parts.map(({ min }) => min)), Math.max(0, ...parts.map(({ max }) => max))];
+}
+
+function withEnd(ends: Ends, side: 0 | 1, value: number): Ends {
+  return side === 0 ? [value, ends[1]] : [ends[0], value];
+}
+
+/** The share with the least error, the first of equals. */
+function bestShare(shares: readonly number[], errorOf: (share: number) => number): number {
+  let best = { share: shares[0] ?? 1, error: Infinity };
+  for (const share of shares) {
+    const error = errorOf(share);
+    if (error < best.error) best = { share, error };
+  }
+  return best.share;
 }

@@ -38,22 +38,36 @@ export function candidateIslands(plan: QuantizationPlan): Island[] {
   return islands;
 }
 
+/** ONNX Runtime moves QuantizeLinear and DequantizeLinear over these, towards the layers. */
+const PASSED = new Set('MaxPool Reshape Transpose Squeeze Unsqueeze Slice'.split(' '));
+
 /** Whether ONNX Runtime would quantize a float layer of the island when it loads the model. */
 function isRequantized(plan: QuantizationPlan, island: Island): boolean {
   const graph = graphOf(plan.model);
-  return graph.nodes.some((node) => {
-    const input = plan.tensors.get(node.inputs[0] ?? '');
-    if (!island.includes(node.key) || !input || input.floatMade) return false;
-    let result = node.outputs[0] ?? '';
-    for (;;) {
-      const readers = graph.consumers(result);
-      if (graph.isOutput(result) || readers.length === 0) return false;
-      if (readers.every((reader) => plan.quantized.has(reader))) return true;
-      const [reader] = readers;
-      if (!reader || readers.length > 1 || !clipBounds(graph, reader)) return false;
-      result = reader.outputs[0] ?? '';
-    }
-  });
+  return graph.nodes.some(
+    (node) =>
+      island.includes(node.key) &&
+      readsDequantized(plan, node.inputs[0] ?? '') &&
+      isQuantizedNext(plan, node.outputs[0] ?? ''),
+  );
+}
+
+function readsDequantized(plan: QuantizationPlan, name: string): boolean {
+  const tensor = plan.tensors.get(name);
+  if (tensor && !tensor.floatMade) return true;
+  const producer = graphOf(plan.model).producer(name);
+  const passed = producer !== undefined && PASSED.has(producer.op) && !plan.quantized.has(producer);
+  return passed && readsDequantized(plan, producer.inputs[0] ?? '');
+}
+
+function isQuantizedNext(plan: QuantizationPlan, name: string): boolean {
+  const graph = graphOf(plan.model);
+  const readers = graph.consumers(name);
+  const [reader, another] = readers;
+  if (!reader || graph.isOutput(name)) return false;
+  if (readers.every((node) => plan.quantized.has(node))) return true;
+  const passed = clipBounds(graph, reader) !== undefined || PASSED.has(reader.op);
+  return !another && passed && isQuantizedNext(plan, reader.outputs[0] ?? '');
 }
 
 /** The int8 form of a model with some layers in float; undefined where scales for it are missing. */

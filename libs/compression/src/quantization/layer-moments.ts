@@ -12,6 +12,8 @@ import type { QuantizationPlan, QuantizedLayer } from './plan.js';
 const BLOCK_ROWS = 512;
 /** Up to this width a product row by row is faster than handing a block to ONNX Runtime. */
 const NARROW = 24;
+/** Grouped layers that narrow make do with one row for so many of others. */
+const NARROW_SHARE = 4;
 /** Columns whose second moments are held together; a wider layer is taken apart. */
 const WIDEST_BLOCK = 768;
 
@@ -59,10 +61,13 @@ export async function collectMoments(
     const scale = activations.get(plan.tensors.get(layer.input)?.scaleOf ?? '');
     if (!reader || !scale) return [];
     const seed = seedOf(layer, settings.seed);
-    const rows = planRows(reader.columns, reader.positions, indices.length, seed);
+    // Groups of a few columns each need few rows, and there are many groups.
+    const share = layer.group > 1 && reader.columns < NARROW ? NARROW_SHARE : 1;
+    const rows = planRows(reader.columns, reader.positions, indices.length * share, seed);
     return [new LayerSums(layer, reader, rows, scale, engine)];
   });
   const outputs = [...new Set(open.map(({ layer }) => layer.input))];
+  if (outputs.length === 0) return new Map();
   await runOver(plan.model, outputs, samples, indices, settings, async (tensors, offset, count) => {
     for (const sums of open) await sums.add(tensors[sums.layer.input], offset, count);
   });
@@ -152,7 +157,8 @@ class GroupSums {
       let to = this.filled * (columns + 1);
       for (let k = start; k < start + columns; k++) {
         const value = row[k] as number;
-        const level = Math.min(Math.max(value * inverse + zeroPoint + 0.5, 0), 255) | 0;
+        const exact = value * inverse + zeroPoint + 0.5;
+        const level = exact < 0 ? 0 : exact > 255 ? 255 : exact | 0;
         const rounded = (level - zeroPoint) * scale;
         const loss = value - rounded;
         lost[k] = (lost[k] as number) + loss;

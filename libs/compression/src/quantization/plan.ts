@@ -90,11 +90,7 @@ export function planQuantization(model: Model, keepFloat: ReadonlySet<string>): 
         ? { nodes: [], result: output, lower: -Infinity, upper: Infinity }
         : absorbedBy(graph, output);
       results.set(node, chain.result);
-      if (
-        node.op !== 'Conv' &&
-        layerDrafts.has(node) &&
-        !readByQuantized(graph, quantized, chain.result)
-      ) {
+      if (layerDrafts.has(node) && givesFloat(graph, quantized, node, chain.result)) {
         results.set(node, output);
         continue;
       }
@@ -187,6 +183,27 @@ function readByQuantized(graph: Graph, quantized: ReadonlySet<Node>, name: strin
   return graph
     .consumers(name)
     .some((node) => quantized.has(node) && activationInputs(node).includes(name));
+}
+
+/** After a Gemm without a QuantizeLinear, ONNX Runtime fuses these first and then finds no Gemm. */
+const JOINED_TO_GEMM = new Set(
+  'Elu HardSigmoid LeakyRelu Selu Sigmoid Softplus Softsign Tanh ThresholdedRelu'.split(' '),
+);
+/** After these it looks for a QuantizeLinear. */
+const BOUNDING = new Set(['Relu', 'Clip']);
+
+/** Whether a layer's integer kernel gives float: only Gemm and MatMul can, and only to float readers. */
+function givesFloat(
+  graph: Graph,
+  quantized: ReadonlySet<Node>,
+  layer: Node,
+  result: string,
+): boolean {
+  if (layer.op === 'Conv' || readByQuantized(graph, quantized, result)) return false;
+  const [reader, another] = graph.consumers(layer.outputs[0] ?? '');
+  if (!reader || another) return true;
+  const joined = layer.op === 'Gemm' && JOINED_TO_GEMM.has(reader.op);
+  return !joined && !BOUNDING.has(reader.op);
 }
 
 interface Absorption {

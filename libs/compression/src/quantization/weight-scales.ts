@@ -88,7 +88,9 @@ function roundingError(row: Float64Array, scale: number, energy: Float64Array | 
 
 /** The nearest quantized weight. */
 export function clampRound(value: number): number {
-  return Math.max(-WEIGHT_LEVELS, Math.min(WEIGHT_LEVELS, Math.round(value)));
+  if (value >= WEIGHT_LEVELS) return WEIGHT_LEVELS;
+  if (value <= -WEIGHT_LEVELS) return -WEIGHT_LEVELS;
+  return Math.round(value);
 }
 
 /** Rounds each weight by itself. A row whose scale is 0 becomes zeros. */
