@@ -29,14 +29,15 @@ export async function checkResultFolder(folder: string): Promise<void> {
 }
 
 /**
- * Writes a result: to a folder beside it, synced, then renamed. Whatever interrupts it, the folder
- * holds the earlier result or this one, whole.
+ * Writes a result: to a folder beside it, synced, then renamed. Where that fails, or is interrupted,
+ * no half result bears the folder's name, and an earlier one is put back.
  * @throws CliError CLI_OUT
  */
 export async function writeResultFolder(folder: string, files: ResultFiles): Promise<void> {
   const target = resolve(folder);
   const beside = join(dirname(target), `.${basename(target)}-${randomUUID()}`);
   const former = `${beside}-former`;
+  let replaced = false;
   try {
     await mkdir(dirname(target), { recursive: true });
     await mkdir(beside);
@@ -44,11 +45,13 @@ export async function writeResultFolder(folder: string, files: ResultFiles): Pro
       await mkdir(dirname(join(beside, path)), { recursive: true });
       await writeSynced(join(beside, path), content);
     }
-    const replaced = await moveIfThere(target, former);
+    replaced = await moveIfThere(target, former);
     await rename(beside, target);
-    if (replaced) await rm(former, { recursive: true, force: true });
+    replaced = false;
+    await rm(former, { recursive: true, force: true });
   } catch (cause) {
     await rm(beside, { recursive: true, force: true });
+    if (replaced) await moveIfThere(former, target);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError('CLI_OUT', `--out ${folder} cannot be written (${why}).`, { cause });
   }
@@ -85,4 +88,4 @@ async function entriesOf(folder: string) {
 }
 
 const isMissing = (cause: unknown): boolean =>
-  cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+  typeof cause === 'object' && cause !== null && 'code' in cause && cause.code === 'ENOENT';

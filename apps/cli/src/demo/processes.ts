@@ -53,10 +53,15 @@ export class Processes {
     return child;
   }
 
-  /** Ends every process, politely, then by force. */
+  /**
+   * Ends every process, politely, then by force; the first one last, for the others rely on it and
+   * say goodbye to it.
+   */
   async stop(): Promise<void> {
     this.stopping = true;
-    await Promise.all(this.started.map(({ child }) => end(child)));
+    const [first, ...others] = this.started;
+    await Promise.all(others.map(({ child }) => end(child)));
+    if (first) await end(first.child);
   }
 
   /** The last lines of every log, for when something failed. */

@@ -209,7 +209,7 @@ function startAgent(
     [
       ...['--server', url, '--state-dir', join(folder, name), '--name', name],
       ...['--input', example.evaluationPath],
-      ...['--inference-interval-ms', '20', '--telemetry-interval-ms', '2000'],
+      ...['--inference-interval-ms', '2', '--telemetry-interval-ms', '1000'],
       ...option('--memory-limit-mib', memoryMib),
       ...option('--storage-limit-mib', storage),
       ...option('--emulate-slowdown', slowdown),

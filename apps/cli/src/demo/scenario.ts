@@ -67,7 +67,7 @@ export interface Joined {
 const DEADLINE = { join: 90, rollout: 120, telemetry: 120 } as const;
 
 /** Labelled samples that each device serves before the demo ends. */
-const SAMPLES = 500;
+const SAMPLES = 2000;
 
 const CANDIDATES = 8;
 const TELEMETRY_WINDOWS = 1000;
