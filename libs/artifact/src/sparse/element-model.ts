@@ -38,8 +38,8 @@ const CLASS = 2;
 const MAX_COLUMNS = 1 << 16;
 
 /** Running means move by 1/(n + 1), down to these rates. */
-const ROW_RATE = 1 / 24;
-const COLUMN_RATE = 1 / 16;
+const ROW_RATE = 1 / 48;
+const COLUMN_RATE = 1 / 40;
 
 /**
  * Codes the elements of one tensor after another, in rows. What is known of the row so far, of the
@@ -166,8 +166,8 @@ export class ElementModel {
     const left = Math.min(this.rowLength - column - 1, 7);
     const peaked = this.rowPeak >= this.peak ? 1 : 0;
     bases[0] = 0;
-    bases[1] = (VALUES + ((columnSize << 2) | ((this.rowZeros * 3.99) | 0))) * nodes;
-    bases[2] = (2 * VALUES + ((rowSize << 2) | ((columnZeros * 3.99) | 0))) * nodes;
+    bases[1] = (VALUES + ((columnSize << 2) | ((columnZeros * 3.99) | 0))) * nodes;
+    bases[2] = (2 * VALUES + ((rowSize << 2) | ((this.rowZeros * 3.99) | 0))) * nodes;
     bases[3] = (3 * VALUES + ((((columnSize + rowSize) >> 3) << 4) | (peaked << 3) | left)) * nodes;
   }
 
