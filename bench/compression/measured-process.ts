@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+
+const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
+const PEAK_MEMORY = new URL('./peak-memory.mjs', import.meta.url).href;
+
+/** A process that has ended, and what it took. */
+export interface Measured {
+  readonly exitCode: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  /** From its start to its end, start of Node included. */
+  readonly seconds: number;
+  readonly peakRssMiB: number;
+}
+
+/** Runs `espalier` in a process of its own. */
+export async function measureEspalier(args: readonly string[]): Promise<Measured> {
+  const startedAt = performance.now();
+  const child = spawn(process.execPath, ['--import', PEAK_MEMORY, CLI, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+  });
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (exitCode) => resolve(exitCode));
+  });
+  const [stdout, stderr, peak, exitCode] = await Promise.all([
+    text(child.stdout as Readable),
+    text(child.stderr as Readable),
+    text(child.stdio[3] as Readable),
+    ended,
+  ]);
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { exitCode, stdout, stderr, seconds, peakRssMiB: Number(peak) / 1024 };
+}
