@@ -17,6 +17,7 @@ import { DeviceChannel } from './mqtt/device-channel.js';
 import { DeviceMessages } from './mqtt/device-messages.js';
 import { MqttEdge } from './mqtt/mqtt-edge.js';
 import { Database } from './persistence/database.js';
+import { Housekeeping } from './persistence/housekeeping.js';
 import { Keyring } from './release/keyring.js';
 import { Releases } from './release/releases.js';
 import { ReleasesController } from './release/releases.controller.js';
@@ -70,6 +71,7 @@ export class AppModule {
         Devices,
         Enrolment,
         EventStream,
+        Housekeeping,
         Jobs,
         Library,
         Metrics,

@@ -11,7 +11,7 @@ import {
 } from '@espalier/protocol';
 import type { z } from 'zod';
 import { notFound } from '../errors.js';
-import type { Device } from '../generated/prisma/client.js';
+import { Prisma, type Device } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
@@ -25,7 +25,7 @@ import {
 } from './schemas.js';
 import { parseSelector, whereSelected } from './selector.js';
 
-const PROFILES_SHOWN = 20;
+const PROFILES_KEPT = 20;
 
 /** The fleet: who the devices are, what they measured of themselves, what they may spend. */
 @Injectable()
@@ -76,7 +76,7 @@ export class Devices {
     const rows = await this.database.read.profile.findMany({
       where: { deviceId },
       orderBy: { id: 'desc' },
-      take: PROFILES_SHOWN,
+      take: PROFILES_KEPT,
     });
     return {
       profiles: rows.map((row) => ({
@@ -104,18 +104,26 @@ export class Devices {
         agentVersion: hello.agentVersion,
         bootId: hello.bootId,
         seenAt: new Date(),
-        ...(hello.running ? { running: toJson(hello.running) } : {}),
+        running: hello.running ? toJson(hello.running) : Prisma.DbNull,
       },
     });
   }
 
-  /** Adds a profile to the device's history. */
+  /** Adds a profile to the device's history, which keeps the newest. */
   async takeProfile(transaction: Transaction, deviceId: string, profile: Profile): Promise<void> {
     const sha256 = createHash('sha256').update(JSON.stringify(profile)).digest('hex');
     const now = new Date();
     await transaction.profile.create({
       data: { deviceId, sha256, document: toJson(profile), receivedAt: now },
     });
+    const [old] = await transaction.profile.findMany({
+      where: { deviceId },
+      orderBy: { id: 'desc' },
+      select: { id: true },
+      skip: PROFILES_KEPT,
+      take: 1,
+    });
+    if (old) await transaction.profile.deleteMany({ where: { deviceId, id: { lte: old.id } } });
     const { state } = await transaction.device.update({
       where: { id: deviceId },
       data: { profileSha256: sha256, seenAt: now },

@@ -19,6 +19,8 @@ import { toJson } from '../persistence/json.js';
 /** Statuses in which time alone can change something. */
 export const LIVE: readonly RolloutStatus[] = ['running', 'paused', 'held', 'halting', 'aborting'];
 
+const STATES_KEPT = 32;
+
 /** The outcome of a stored step. */
 export interface StoredStep {
   readonly state: RolloutState;
@@ -27,7 +29,7 @@ export interface StoredStep {
 }
 
 /**
- * Rollouts in the database, and the live ones in memory too. Every step runs within a write, so
+ * Rollouts in the database, and those used last in memory too. Every step runs within a write, so
  * steps of one rollout never overlap; a write that fails forgets what was in memory.
  */
 @Injectable()
@@ -128,8 +130,10 @@ export class RolloutStore {
   }
 
   private keep(state: RolloutState): void {
-    if (LIVE.includes(state.status)) this.states.set(state.id, state);
-    else this.states.delete(state.id);
+    this.states.delete(state.id);
+    this.states.set(state.id, state);
+    const [oldest] = this.states.keys();
+    if (this.states.size > STATES_KEPT && oldest !== undefined) this.states.delete(oldest);
   }
 }
 

@@ -1,12 +1,12 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Cron, CronExpression, Interval } from '@nestjs/schedule';
-import { Telemetry } from '../telemetry/telemetry.js';
+import { Housekeeping } from '../persistence/housekeeping.js';
 import { DeliveryService } from './delivery.js';
 import { Rollouts } from './rollouts.js';
 
 const TICK_MS = 500;
 
-/** The clock of the server: rollouts tick, counters are stored, old telemetry is forgotten. */
+/** The clock of the server: rollouts tick, counters are stored, what is old is forgotten. */
 @Injectable()
 export class RolloutTicker {
   private readonly logger = new Logger('ticker');
@@ -15,7 +15,7 @@ export class RolloutTicker {
   constructor(
     private readonly rollouts: Rollouts,
     private readonly delivery: DeliveryService,
-    private readonly telemetry: Telemetry,
+    private readonly housekeeping: Housekeeping,
   ) {}
 
   @Interval(TICK_MS)
@@ -34,6 +34,6 @@ export class RolloutTicker {
 
   @Cron(CronExpression.EVERY_10_MINUTES)
   async forget(): Promise<void> {
-    await this.telemetry.forget(new Date()).catch((cause: unknown) => this.logger.error(cause));
+    await this.housekeeping.forget(new Date()).catch((cause: unknown) => this.logger.error(cause));
   }
 }
