@@ -4,10 +4,13 @@ import { parseConfiguration } from './configuration.js';
 import { startServer } from './server.js';
 
 const STOP_TIMEOUT_MS = 15_000;
+const LOG_BUFFER_BYTES = 4 * 2 ** 20;
 
 async function main(): Promise<void> {
   const configuration = parseConfiguration(process.env);
-  const logger = pino({ level: configuration.logLevel }, pino.destination(2));
+  // A log that nobody reads may lose lines; it may not hold the server up.
+  const log = pino.destination({ dest: 2, sync: false, maxLength: LOG_BUFFER_BYTES });
+  const logger = pino({ level: configuration.logLevel }, log);
   const server = await startServer(configuration, logger);
   let stopping = false;
   const stop = (why: string): void => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import type { EnrolRequest, EnrolResponse } from '@espalier/protocol';
+import { LIMITS, type EnrolRequest, type EnrolResponse } from '@espalier/protocol';
 import {
   claimSecretMatches,
   createClaimToken,
@@ -62,6 +62,9 @@ export class Enrolment {
       );
     }
     const token = parseClaimToken(request.token);
+    if (Object.keys(request.labels).length > LIMITS.labelsPerDevice) {
+      throw new ServerError('REQUEST_INVALID', 400, `At most ${LIMITS.labelsPerDevice} labels.`);
+    }
     const now = new Date();
     const deviceId = deviceIdFor(request.name);
     await this.database.write(async (transaction) => {

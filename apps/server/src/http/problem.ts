@@ -5,7 +5,7 @@ import {
   type ArgumentsHost,
   type ExceptionFilter,
 } from '@nestjs/common';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
 
 /** Body of an error, as RFC 9457 has it, with our stable code. */
@@ -77,8 +77,11 @@ export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const problem = problemOf(error);
     if (problem.status >= 500) this.logger.error(error);
-    const reply = host.switchToHttp().getResponse<FastifyReply>();
+    const http = host.switchToHttp();
+    const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
+    // What is left of a refused upload is not read, so the connection cannot serve another request.
+    if (!http.getRequest<FastifyRequest>().raw.complete) reply.header('connection', 'close');
     void reply
       .status(problem.status)
       .header('content-type', 'application/problem+json')

@@ -30,7 +30,8 @@ type Outcome<T extends CompressionTask> = Extract<
 
 /**
  * Runs one task in a process of its own; aborting kills the process.
- * @throws CompressionFailed with the code of the library, or COMPRESS_PROCESS, COMPRESS_CANCELLED
+ * @throws CompressionFailed with the code of the library, or COMPRESS_PROCESS, COMPRESS_CANCELLED,
+ *   COMPRESS_TIMEOUT
  */
 export function runCompression<T extends CompressionTask>(
   task: T,
@@ -39,7 +40,7 @@ export function runCompression<T extends CompressionTask>(
 ): Promise<Outcome<T>> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
-      reject(cancelled());
+      reject(cancelled(signal));
       return;
     }
     const child = fork(WORKER, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
@@ -70,7 +71,7 @@ export function runCompression<T extends CompressionTask>(
     });
     child.on('close', (code, endedBy) => {
       signal.removeEventListener('abort', kill);
-      if (signal.aborted) reject(cancelled());
+      if (signal.aborted) reject(cancelled(signal));
       else if (failure) reject(failure);
       else if (outcome) resolve(outcome);
       else {
@@ -87,8 +88,11 @@ export function runCompression<T extends CompressionTask>(
   });
 }
 
-const cancelled = (): CompressionFailed =>
-  new CompressionFailed('COMPRESS_CANCELLED', 'The compression was cancelled.');
+function cancelled({ reason }: AbortSignal): CompressionFailed {
+  return reason instanceof DOMException && reason.name === 'TimeoutError'
+    ? new CompressionFailed('COMPRESS_TIMEOUT', 'The model took too long to be looked into.')
+    : new CompressionFailed('COMPRESS_CANCELLED', 'The compression was cancelled.');
+}
 
 function lowerPriority(child: ChildProcess): void {
   if (child.pid === undefined) return;

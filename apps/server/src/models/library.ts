@@ -10,6 +10,8 @@ import { BlobStore, type Blob } from './blob-store.js';
 import { runCompression } from './compression-process.js';
 import { candidateSchema, type CandidateView, type ModelView } from './schemas.js';
 
+const INSPECT_MS = 300_000;
+
 /** What a model is uploaded with. */
 export interface ModelFiles {
   readonly model: Blob;
@@ -51,7 +53,7 @@ export class Library {
         card,
       },
       () => undefined,
-      new AbortController().signal,
+      AbortSignal.timeout(INSPECT_MS),
     );
     const data = {
       id,

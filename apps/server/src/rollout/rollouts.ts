@@ -18,6 +18,7 @@ import {
 import { TrustError, verifyReport } from '@espalier/trust';
 import { notFound, ServerError } from '../errors.js';
 import { Devices } from '../fleet/devices.js';
+import { Prisma } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database, type Transaction } from '../persistence/database.js';
@@ -162,7 +163,7 @@ export class Rollouts {
       data: {
         seenAt: new Date(),
         ...(report.running ? { running: toJson(report.running) } : {}),
-        ...(stale || !judged.failure ? {} : { failure: toJson(judged.failure) }),
+        ...(stale ? {} : { failure: judged.failure ? toJson(judged.failure) : Prisma.DbNull }),
       },
     });
     if (!stale) await this.devices.setState(transaction, deviceId, judged.state);
