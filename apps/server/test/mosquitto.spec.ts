@@ -11,7 +11,7 @@ import { ServerProcess } from './server-process.js';
 import { uploadSmall } from './small-model.js';
 import { makeCandidates, prepareRollout } from './walkthrough.js';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(existsSync);
 const AGENT = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));

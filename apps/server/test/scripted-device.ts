@@ -173,6 +173,19 @@ export class ScriptedDevice {
     return id;
   }
 
+  /** Publishes bytes as they are. */
+  async raw(kind: UpKind, payload: Buffer): Promise<void> {
+    await this.client?.publishAsync(upTopic(this.id, kind), payload, { qos: 0 });
+  }
+
+  /** Waits until something is so of this device, at most twenty seconds. */
+  async until(so: () => boolean): Promise<void> {
+    for (const deadline = Date.now() + 20_000; !so();) {
+      if (Date.now() > deadline) throw new Error(`${this.id} waited for ${String(so)}`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
   async report(
     target: Target,
     state: InstallState,

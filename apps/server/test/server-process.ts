@@ -118,7 +118,7 @@ export class ServerProcess {
   }
 
   /** Asks again until `done`, at most for `seconds`; a server that is down now is asked again. */
-  async until<T>(path: string, done: (value: T) => boolean, seconds = 30): Promise<T> {
+  async until<T>(path: string, done: (value: T) => boolean, seconds = 90): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
       const value = await this.ok<T>('GET', path).catch((cause: unknown) => {

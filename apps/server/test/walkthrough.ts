@@ -30,7 +30,7 @@ export async function makeCandidates(
   const ended = await server.until<{ state: string; error?: unknown }>(
     `/api/v1/jobs/${job.id}`,
     ({ state }) => state !== 'queued' && state !== 'running',
-    90,
+    200,
   );
   if (ended.state !== 'done') throw new Error(JSON.stringify(ended));
 }
@@ -53,7 +53,7 @@ export async function prepareRollout(
     stages: [{ percent: 50 }, { percent: 100 }],
     gate: { maxFailedShare: 0.25, minSample: 1 },
     soakSeconds: 0,
-    deviceDeadlineSeconds: 60,
+    deviceDeadlineSeconds: 300,
     ...spec,
   });
   return { id: rollout.id, releaseId: release.id, planId: plan.id };
