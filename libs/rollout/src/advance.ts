@@ -1,6 +1,6 @@
 import { dispatch, revertDevices } from './devices.js';
 import type { Draft } from './draft.js';
-import { judgeFailedShare, thresholds, type FailedShareNumbers } from './gate.js';
+import { judgeFailedShare, thresholds, type FailedShareNumbers } from './gates/failed-share.js';
 import type { DeviceStatus } from './table.js';
 
 const AT_WORK: readonly DeviceStatus[] = ['sent', 'working'];

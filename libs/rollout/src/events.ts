@@ -1,5 +1,5 @@
 import type { Failure, InstallState } from '@espalier/protocol';
-import type { FailedShareNumbers } from './gate.js';
+import type { FailedShareNumbers } from './gates/failed-share.js';
 import type { Previous } from './state.js';
 
 /** Who ordered something, and why; both are kept in the log. */

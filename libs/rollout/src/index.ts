@@ -1,7 +1,7 @@
 export { assignStages, placeOf } from './assignment.js';
 export { RolloutError, type RolloutErrorCode } from './errors.js';
 export type { Decision, DecisionBody, Effect, Order, ReportEvent, RolloutEvent } from './events.js';
-export { judgeFailedShare, type FailedShareNumbers, type Verdict } from './gate.js';
+export { judgeFailedShare, type FailedShareNumbers, type Verdict } from './gates/failed-share.js';
 export { parseSpec, rolloutSpecSchema, type RolloutSpec, type RolloutSpecInput } from './spec.js';
 export {
   count,
@@ -24,3 +24,4 @@ export {
   type DeviceStatus,
   type RolloutStatus,
 } from './table.js';
+export { judgeAccuracy, type AccuracyNumbers, type EvidenceVerdict } from './gates/accuracy.js';

@@ -1,4 +1,4 @@
-import type { RolloutSpec } from './spec.js';
+import type { RolloutSpec } from '../spec.js';
 
 /** The numbers that a failed-share decision rests on. */
 export interface FailedShareNumbers {
