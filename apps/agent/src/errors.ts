@@ -8,8 +8,6 @@ export type AgentErrorCode =
   | 'ENROL_NO_TOKEN'
   | 'ENROL_REFUSED'
   | 'ENROL_ANSWER'
-  | 'TARGET_DEVICE'
-  | 'TARGET_RELEASE'
   | 'TARGET_MANIFEST'
   | 'TARGET_ENCODING'
   | 'TARGET_STORAGE'

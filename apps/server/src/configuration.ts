@@ -39,6 +39,9 @@ const environmentSchema = z.object({
   MAX_DATASET_MIB: z.coerce.number().int().min(1).max(8192).default(2048),
   /** Compressions at once; each has a process of its own. */
   COMPRESSION_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
+  /** Most KiB of chunks in a second: sent in all (a broadcast counts once), and to one device. */
+  DELIVERY_KIB_PER_SECOND: z.coerce.number().positive().optional(),
+  DELIVERY_DEVICE_KIB_PER_SECOND: z.coerce.number().positive().optional(),
   /** Days that telemetry windows are kept. */
   TELEMETRY_DAYS: z.coerce.number().min(0.01).max(3650).default(30),
 });
@@ -81,6 +84,13 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     maxModelBytes: env.MAX_MODEL_MIB * 2 ** 20,
     maxDatasetBytes: env.MAX_DATASET_MIB * 2 ** 20,
     compressionWorkers: env.COMPRESSION_WORKERS,
+    deliveryRates: {
+      total: bytesOrNull(env.DELIVERY_KIB_PER_SECOND),
+      device: bytesOrNull(env.DELIVERY_DEVICE_KIB_PER_SECOND),
+    },
     telemetryDays: env.TELEMETRY_DAYS,
   };
 }
+
+const bytesOrNull = (kib: number | undefined): number | null =>
+  kib === undefined ? null : kib * 1024;

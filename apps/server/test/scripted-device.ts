@@ -297,6 +297,7 @@ export class ScriptedDevice {
       artifactSha256: manifest.sha256,
       chunkCount: manifest.chunks.length,
       receivedChunks: receiver.receivedChunks,
+      held: Buffer.from(receiver.bitmap()).toString('base64'),
       indices,
     });
   }

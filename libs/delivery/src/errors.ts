@@ -1,5 +1,5 @@
 /** Why a manifest or a stored bitmap was refused. */
-export type DeliveryErrorCode = 'DELIVERY_MANIFEST' | 'DELIVERY_BITMAP';
+export type DeliveryErrorCode = 'DELIVERY_MANIFEST' | 'DELIVERY_BITMAP' | 'TARGET_MANIFEST';
 
 /** A manifest that contradicts itself, or a bitmap that cannot be read back. */
 export class DeliveryError extends Error {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { LIMITS, manifestBytes, type Manifest } from '@espalier/protocol';
+import { LIMITS, manifestBytes, type Manifest, type Variant } from '@espalier/protocol';
 import { DeliveryError } from './errors.js';
 
 /** Lower-case hex SHA-256. */
@@ -37,6 +37,24 @@ export function assertManifest(manifest: Manifest): void {
       `${length} bytes in chunks of ${chunkSize} are ${needed} chunks, between 1 and ${LIMITS.chunksPerArtifact}; the manifest lists ${chunks.length}.`,
     );
   }
+}
+
+/**
+ * Refuses a manifest that is not the one that a release names for an artifact.
+ * @throws DeliveryError TARGET_MANIFEST, DELIVERY_MANIFEST
+ */
+export function assertSignedManifest(manifest: Manifest, artifact: Variant['artifact']): void {
+  if (
+    manifestSha256(manifest) !== artifact.manifestSha256 ||
+    manifest.sha256 !== artifact.sha256 ||
+    manifest.length !== artifact.length
+  ) {
+    throw new DeliveryError(
+      'TARGET_MANIFEST',
+      'The chunk manifest is not the one that was signed.',
+    );
+  }
+  assertManifest(manifest);
 }
 
 /** Bytes of the chunk at `index`; 0 outside the manifest. */

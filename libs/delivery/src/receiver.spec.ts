@@ -150,6 +150,7 @@ describe('the answer to a need', () => {
     artifactSha256: manifest.sha256,
     chunkCount: 10,
     receivedChunks: 0,
+    held: Buffer.from(new Bitmap(10).serialise()).toString('base64'),
     indices: [3, 1, 3, 2],
   };
 

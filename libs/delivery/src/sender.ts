@@ -1,7 +1,8 @@
 import { LIMITS, type Manifest, type Need } from '@espalier/protocol';
 
 /** Why a `need` is not answered. */
-export type NeedRefusal = 'NEED_GENERATION' | 'NEED_ARTIFACT' | 'NEED_CHUNK_COUNT' | 'NEED_INDEX';
+export type NeedRefusal =
+  'NEED_GENERATION' | 'NEED_ARTIFACT' | 'NEED_CHUNK_COUNT' | 'NEED_INDEX' | 'NEED_BITMAP';
 
 /** What to send for a `need`. */
 export type NeedAnswer =

@@ -28,6 +28,9 @@ export const deviceFilter = (deviceId: string): string => `${ROOT}/devices/${dev
 /** Filter that the server subscribes to for every device's messages. */
 export const SERVER_FILTER = `${ROOT}/devices/+/up/+`;
 
+/** Filter of every broadcast: the server listens to its own, to learn when the broker took them. */
+export const CONTENT_FILTER = `${ROOT}/content/+`;
+
 /** A topic, taken apart. */
 export type Topic =
   | { direction: 'up'; deviceId: string; kind: UpKind }

@@ -3,6 +3,7 @@ import { LIMITS } from './limits.js';
 import { signedSchema } from './metadata.js';
 import { profileSchema } from './profile.js';
 import {
+  base64Schema,
   bytesSchema,
   counterSchema,
   deviceIdSchema,
@@ -66,12 +67,17 @@ export type ReportPayload = z.infer<typeof reportPayloadSchema>;
 export const reportSchema = z.object({ report: signedSchema });
 export type Report = z.infer<typeof reportSchema>;
 
+/** Base64 of a bit for each chunk of the largest artifact, and one byte. */
+const LONGEST_BITMAP = Math.ceil((LIMITS.chunksPerArtifact / 8 + 1) / 3) * 4;
+
 /** What a device still lacks of an artifact. Sent at start, after a stall, and to repair. */
 export const needSchema = z.object({
   generation: counterSchema.min(1),
   artifactSha256: sha256Schema,
   chunkCount: z.number().int().min(1).max(LIMITS.chunksPerArtifact),
   receivedChunks: counterSchema,
+  /** Which chunks are held, as the bitmap of libs/delivery stores it. */
+  held: base64Schema.max(LONGEST_BITMAP),
   /** The chunks asked for now: at most one window. */
   indices: z.array(counterSchema).min(1).max(LIMITS.chunksPerNeed),
 });

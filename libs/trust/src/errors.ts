@@ -9,7 +9,9 @@ export type TrustErrorCode =
   | 'TRUST_EXPIRED'
   | 'TRUST_ROLLBACK'
   | 'TRUST_CLAIM_TOKEN'
-  | 'TRUST_CREDENTIAL';
+  | 'TRUST_CREDENTIAL'
+  | 'TARGET_DEVICE'
+  | 'TARGET_RELEASE';
 
 /** Something is not what a trusted key vouches for. Never act on the document that caused it. */
 export class TrustError extends Error {

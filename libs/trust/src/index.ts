@@ -7,3 +7,4 @@ export * from './freshness.js';
 export * from './keys.js';
 export * from './roles.js';
 export * from './root-chain.js';
+export * from './target-documents.js';

@@ -1,4 +1,4 @@
-import { enrolResponseSchema, type EnrolRequest } from '@espalier/protocol';
+import { enrolResponseSchema, fullJitter, type EnrolRequest } from '@espalier/protocol';
 import {
   generateKeyPair,
   keyPairFromPem,
@@ -12,7 +12,6 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import { AgentError } from '../errors.js';
-import { fullJitter } from '../link/backoff.js';
 import { readIfThere, writeAtomically } from '../store/atomic-file.js';
 
 const ANSWER_LIMIT_BYTES = 256 * 1024;

@@ -1,4 +1,11 @@
-import type { Failure, Need, Root, TargetMessage, Variant } from '@espalier/protocol';
+import {
+  isSettled,
+  type Failure,
+  type Need,
+  type Root,
+  type TargetMessage,
+  type Variant,
+} from '@espalier/protocol';
 import type { Logger } from 'pino';
 import { AgentError, failureOf } from '../errors.js';
 import {
@@ -15,7 +22,6 @@ import { installBytes, overBudget } from '../verify/budget.js';
 import { expandable, expandArtifact } from './expand.js';
 import type { Incumbent } from './incumbent.js';
 import { takeTarget } from './intake.js';
-import { isSettled } from './machine.js';
 import type { Progress } from './progress.js';
 import { contentOf, modelBytes, slotHolding, spareSlot, type SlotFiles } from './slots.js';
 

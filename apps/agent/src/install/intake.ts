@@ -1,9 +1,20 @@
-import type { Failure, Root, TargetMessage, Variant } from '@espalier/protocol';
-import { TrustError } from '@espalier/trust';
-import { AgentError } from '../errors.js';
+import { assertSignedManifest } from '@espalier/delivery';
+import {
+  isSettled,
+  type Failure,
+  type Root,
+  type TargetMessage,
+  type Variant,
+} from '@espalier/protocol';
+import {
+  assertCurrent,
+  authenticateTarget,
+  TrustError,
+  type AuthenticTarget,
+  type Known,
+} from '@espalier/trust';
+import { failureOf } from '../errors.js';
 import type { AgentState, Install } from '../store/agent-state.js';
-import { authenticate, judge, type AuthenticTarget, type Known } from '../verify/target.js';
-import { isSettled } from './machine.js';
 import { spareSlot } from './slots.js';
 
 /** What an offered target leads to. */
@@ -37,24 +48,39 @@ export function takeTarget(
   const known = { deviceId, root, generation, epoch, timestampVersion, nowMs };
   let authentic: AuthenticTarget;
   try {
-    authentic = authenticate(message, known);
+    authentic = authenticateTarget(message, known);
   } catch (error) {
-    if (!(error instanceof TrustError || error instanceof AgentError)) throw error;
+    if (!(error instanceof TrustError)) throw error;
     return { kind: 'dropped', failure: { code: error.code, message: error.message } };
   }
-  const judged = judge(message, authentic, known);
+  const unfit = unfitness(message, authentic, known);
   const { install } = state;
   const changes = raised(message, authentic, known, state);
   const isKnown = install?.generation === authentic.target.generation;
-  if (isKnown && (install.state !== 'refused' || 'failure' in judged)) {
+  if (isKnown && (install.state !== 'refused' || unfit)) {
     return {
       kind: 'known',
       settled: isSettled(install.state),
-      changes: 'failure' in judged ? {} : changes,
+      changes: unfit ? {} : changes,
     };
   }
-  const failure = 'failure' in judged ? judged.failure : context.overBudget(judged.variant);
+  const failure = unfit ?? context.overBudget(authentic.variant);
   return { kind: 'new', changes, install: installOf(authentic, state, failure) };
+}
+
+/** Why an authentic target is refused as it is, or null. */
+function unfitness(
+  { manifest }: TargetMessage,
+  authentic: AuthenticTarget,
+  known: Known,
+): Failure | null {
+  try {
+    assertCurrent(authentic, known);
+    assertSignedManifest(manifest, authentic.variant.artifact);
+    return null;
+  } catch (error) {
+    return failureOf(error);
+  }
 }
 
 /** The counters that the documents raise; an expired or older document raises none of its own. */

@@ -1,6 +1,6 @@
+import { installAfter, type InstallEvent } from '@espalier/protocol';
 import type { Logger } from 'pino';
 import type { AgentState, Install, StateStore } from '../store/agent-state.js';
-import { after, type InstallEvent } from './machine.js';
 
 /** Moves the install along its transition table: on the disk first, then known to the server. */
 export class Progress {
@@ -28,7 +28,7 @@ export class Progress {
       readonly tells?: boolean;
     } = {},
   ): void {
-    const next = after(install.state, event);
+    const next = installAfter(install.state, event);
     const latest = this.state.value.install;
     const isPresent = latest?.generation === install.generation && latest.state === install.state;
     if (!next || !isPresent) return;

@@ -2,6 +2,7 @@ import {
   contentTopic,
   deviceFilter,
   encodeMessage,
+  fullJitter,
   parseTopic,
   ProtocolError,
   upTopic,
@@ -11,7 +12,6 @@ import {
 import mqtt, { type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { fullJitter } from './backoff.js';
 
 const KEEPALIVE_S = 30;
 const CONNECT_TIMEOUT_MS = 10_000;

@@ -1,15 +1,7 @@
-import type { Manifest, Need } from '@espalier/protocol';
-import { decodeChunk, ProtocolError } from '@espalier/protocol';
+import { Requests } from '@espalier/delivery';
+import { decodeChunk, ProtocolError, type Manifest, type Need } from '@espalier/protocol';
 import type { Logger } from 'pino';
 import { ChunkStore } from './chunk-store.js';
-
-/**
- * Most chunks under way. At 64 KiB they stay under the megabyte that the broker lets wait for one
- * client before it drops chunks.
- */
-const WINDOW = 15;
-const FIRST_STALL_MS = 3000;
-const LONGEST_STALL_MS = 60_000;
 
 /** How a download ended: every chunk is stored and synced, or it was given up. */
 export type DownloadEnd = 'whole' | 'cancelled';
@@ -28,13 +20,15 @@ export interface DownloadOptions {
 export class Download {
   readonly end: Promise<DownloadEnd>;
   readonly #store: ChunkStore;
+  readonly #requests: Requests;
   #settle: ((end: DownloadEnd) => void) | undefined;
   #fail: ((error: unknown) => void) | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #stallMs = FIRST_STALL_MS;
 
   constructor(private readonly options: DownloadOptions) {
-    this.#store = ChunkStore.open(options.directory, options.manifest);
+    const { directory, manifest, generation } = options;
+    this.#store = ChunkStore.open(directory, manifest);
+    this.#requests = new Requests(this.#store.receiver, generation, Math.random);
     this.end = new Promise((resolve, reject) => {
       this.#settle = resolve;
       this.#fail = reject;
@@ -48,8 +42,7 @@ export class Download {
   /** Asks anew: at the start, and after every connect. */
   resume(): void {
     if (!this.#settle) return;
-    this.#store.receiver.forgetAsked();
-    this.#stallMs = FIRST_STALL_MS;
+    this.#requests.resumed();
     this.#proceed();
   }
 
@@ -68,7 +61,7 @@ export class Download {
         return;
       }
       if (verdict.kind === 'duplicate') return;
-      this.#stallMs = FIRST_STALL_MS;
+      this.#requests.accepted(performance.now());
       this.#proceed();
     } catch (error) {
       if (error instanceof ProtocolError) {
@@ -98,27 +91,14 @@ export class Download {
       settle?.('whole');
       return;
     }
-    if (receiver.outstanding <= WINDOW / 2 && !this.#ask()) return;
+    const need = this.#requests.next();
+    if (need && !this.options.ask(need)) return;
+    const patienceMs = this.#requests.patienceMs();
     this.#timer = setTimeout(() => {
-      this.options.log.info({ waitedMs: this.#stallMs }, 'no chunk came, asking again');
-      this.#stallMs = Math.min(LONGEST_STALL_MS, this.#stallMs * 2);
-      receiver.forgetAsked();
+      this.options.log.info({ waitedMs: Math.round(patienceMs) }, 'no chunk came, asking again');
+      this.#requests.stalled();
       this.#proceed();
-    }, this.#stallMs);
-  }
-
-  #ask(): boolean {
-    const { manifest, generation } = this.options;
-    const { receiver } = this.#store;
-    const indices = receiver.ask(WINDOW);
-    if (indices.length === 0) return true;
-    return this.options.ask({
-      generation,
-      artifactSha256: manifest.sha256,
-      chunkCount: manifest.chunks.length,
-      receivedChunks: receiver.receivedChunks,
-      indices,
-    });
+    }, patienceMs);
   }
 
   #close(): void {

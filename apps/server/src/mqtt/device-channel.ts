@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import {
+  CONTENT_FILTER,
   contentTopic,
+  decodeChunk,
   downTopic,
   encodeChunk,
   encodeMessage,
   LIMITS,
+  parseTopic,
+  ProtocolError,
   SERVER_FILTER,
   type Ack,
   type ChunkFrame,
@@ -24,6 +28,7 @@ interface DownBodies {
 
 const RECONNECT_MS = 500;
 const PUBLISH_TIMEOUT_MS = 10_000;
+const ECHO_TIMEOUT_MS = 1_000;
 
 /** How the server shows itself to the broker. */
 export interface ServerLogin {
@@ -37,6 +42,7 @@ export interface ServerLogin {
 export class DeviceChannel implements OnModuleDestroy {
   private readonly logger = new Logger('mqtt');
   private client: MqttClient | null = null;
+  private readonly echoes = new Map<string, () => void>();
 
   constructor(private readonly database: Database) {}
 
@@ -68,7 +74,7 @@ export class DeviceChannel implements OnModuleDestroy {
     this.client = client;
     client.on('connect', () => {
       client
-        .subscribeAsync(SERVER_FILTER, { qos: 1 })
+        .subscribeAsync({ [SERVER_FILTER]: { qos: 1 }, [CONTENT_FILTER]: { qos: 0 } })
         .then(() => {
           this.logger.log({ msg: 'connected to the broker', url });
           onConnect();
@@ -76,7 +82,9 @@ export class DeviceChannel implements OnModuleDestroy {
         .catch((cause: unknown) => this.logger.warn(cause));
     });
     client.on('error', (error) => this.logger.warn({ msg: 'broker', error: error.message }));
-    client.on('message', onMessage);
+    client.on('message', (topic, payload) => {
+      if (!this.heardEcho(topic, payload)) onMessage(topic, payload);
+    });
   }
 
   /**
@@ -107,13 +115,41 @@ export class DeviceChannel implements OnModuleDestroy {
     await this.send(downTopic(deviceId, 'chunk'), encodeChunk(frame), 0);
   }
 
-  /** Sends one chunk to every device that listens to the artifact, at most once. */
+  /**
+   * Sends one chunk to every device that listens to the artifact, at most once. Resolves once the
+   * broker has passed it on, which is known from this server's own copy; so the next one is sent at
+   * the broker's pace, and little is on the way when a rollout is halted.
+   */
   async broadcastChunk(frame: ChunkFrame): Promise<void> {
-    await this.send(contentTopic(frame.artifactSha256), encodeChunk(frame), 0);
+    const key = echoKey(frame);
+    let timer: NodeJS.Timeout | undefined;
+    const echo = new Promise<void>((resolve) => {
+      this.echoes.set(key, resolve);
+      timer = setTimeout(resolve, ECHO_TIMEOUT_MS);
+    });
+    try {
+      await this.send(contentTopic(frame.artifactSha256), encodeChunk(frame), 0);
+      await echo;
+    } finally {
+      clearTimeout(timer);
+      this.echoes.delete(key);
+    }
   }
 
   async onModuleDestroy(): Promise<void> {
     await this.client?.endAsync(true);
+  }
+
+  /** Whether a message is this server's own broadcast. */
+  private heardEcho(topic: string, payload: Uint8Array): boolean {
+    try {
+      if (parseTopic(topic).direction !== 'content') return false;
+      this.echoes.get(echoKey(decodeChunk(payload)))?.();
+      return true;
+    } catch (cause) {
+      if (cause instanceof ProtocolError) return false;
+      throw cause;
+    }
   }
 
   private async send(topic: string, bytes: Uint8Array, qos: 0 | 1): Promise<void> {
@@ -135,3 +171,5 @@ export class DeviceChannel implements OnModuleDestroy {
     }
   }
 }
+
+const echoKey = ({ artifactSha256, index }: ChunkFrame): string => `${artifactSha256}/${index}`;

@@ -4,6 +4,7 @@ import {
   parseTopic,
   ProtocolError,
   UP_SCHEMAS,
+  type InstallState,
   type Message,
   type UpKind,
 } from '@espalier/protocol';
@@ -21,6 +22,7 @@ import { DeviceChannel } from './device-channel.js';
 type UpBody<K extends UpKind> = z.infer<(typeof UP_SCHEMAS)[K]>;
 
 const IN_FLIGHT_LIMIT = 5_000;
+const WANTS_CHUNKS: readonly InstallState[] = ['accepted', 'downloading'];
 
 /**
  * What devices say: parsed, committed once, and only then acknowledged. A message that is refused
@@ -120,6 +122,7 @@ export class DeviceMessages implements OnModuleDestroy {
     publicKey: Uint8Array,
   ): Promise<void> {
     const report = this.rollouts.verify(deviceId, message.body.report, publicKey);
+    if (!WANTS_CHUNKS.includes(report.state)) this.delivery.finished(deviceId, report.generation);
     let after: () => Promise<void> = () => Promise.resolve();
     await this.once(deviceId, message, async (transaction) => {
       after = await this.rollouts.takeReport(transaction, deviceId, report);

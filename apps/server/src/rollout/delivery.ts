@@ -1,6 +1,7 @@
-import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
-import { answerNeed, chunkLength } from '@espalier/delivery';
+import { Inject, Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
+import { chunkLength, Distribution, type Dispatch } from '@espalier/delivery';
 import type { Need } from '@espalier/protocol';
+import { CONFIGURATION, type Configuration } from '../configuration.js';
 import { Metrics } from '../http/metrics.js';
 import { BlobStore } from '../models/blob-store.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
@@ -10,65 +11,66 @@ import { Offers, type CurrentOffer } from './offers.js';
 
 const CACHE_BYTES = 64 * 2 ** 20;
 const OFFERS_KEPT = 10_000;
+/** Chunks on their way to the broker at once, and broadcasts among them. */
 const SENDERS = 8;
-
-interface Sending {
-  readonly offer: CurrentOffer;
-  readonly queued: Set<number>;
-}
+const BROADCASTS = 2;
 
 /**
- * Answers what devices say they need: chunks of the artifact on offer, at most one window waiting
- * for each device, some devices at a time, at QoS 0, because a lost chunk is asked for again.
+ * Answers what devices say they need: chunks of the artifact on offer, at QoS 0, because a lost chunk
+ * is asked for again. Which chunk goes to whom, and when, is {@link Distribution}'s to say.
  */
 @Injectable()
 export class DeliveryService implements OnModuleDestroy {
   private readonly logger = new Logger('delivery');
   private readonly cache = new ChunkCache(CACHE_BYTES);
   private readonly offers = new Map<string, CurrentOffer>();
-  private readonly sending = new Map<string, Sending>();
-  private readonly turns: string[] = [];
-  private senders = 0;
+  private readonly distribution: Distribution;
+  private readonly forgotten = new Map<string, number>();
+  private sending = 0;
+  private broadcasting = 0;
+  private stopped = false;
+  private timer: NodeJS.Timeout | undefined;
   private unsaved = new Map<string, { deviceId: string; generation: number; bytes: number }>();
 
   constructor(
+    @Inject(CONFIGURATION) { deliveryRates }: Configuration,
     private readonly database: Database,
     private readonly currentOffers: Offers,
     private readonly blobs: BlobStore,
     private readonly channel: DeviceChannel,
     private readonly metrics: Metrics,
-  ) {}
+  ) {
+    this.distribution = new Distribution(deliveryRates, performance.now());
+  }
 
-  /** Forgets what is known of a device's offer, and what waits to be sent for it. */
+  /** A device's offer has changed: what is known of it, and what waits to be sent for it, is void. */
   forget(deviceId: string): void {
+    this.forgotten.set(deviceId, this.timesForgotten(deviceId) + 1);
     this.offers.delete(deviceId);
-    this.sending.delete(deviceId);
+    this.distribution.forget(deviceId);
+  }
+
+  /** Changes whenever the device's offer does; what was read before is then out of date. */
+  timesForgotten(deviceId: string): number {
+    return this.forgotten.get(deviceId) ?? 0;
+  }
+
+  /** A device has every chunk of a generation, or wants none any more. */
+  finished(deviceId: string, generation: number): void {
+    this.distribution.forget(deviceId, generation);
   }
 
   /** Queues what a device needs, as far as it is on offer to it. */
   async answer(deviceId: string, need: Need): Promise<void> {
     const offer = await this.offerFor(deviceId, need.generation);
-    const kept = this.sending.get(deviceId);
-    const queued = kept && kept.offer === offer ? kept.queued : new Set<number>();
-    const answer = answerNeed(
+    const answer = this.distribution.want(
+      deviceId,
       need,
       offer ? { generation: offer.target.generation, manifest: offer.manifest } : null,
-      queued,
+      performance.now(),
     );
-    if (answer.kind === 'refuse' || !offer) {
-      this.logger.debug({ msg: 'need refused', deviceId, answer });
-      return;
-    }
-    for (const index of answer.indices) queued.add(index);
-    const known = this.sending.has(deviceId);
-    this.sending.set(deviceId, { offer, queued });
-    if (!known) this.turns.push(deviceId);
-    while (this.senders < SENDERS && this.turns.length > 0) {
-      this.senders += 1;
-      void this.send().finally(() => {
-        this.senders -= 1;
-      });
-    }
+    if (answer.kind === 'refuse') this.logger.debug({ msg: 'need refused', deviceId, answer });
+    else this.pump();
   }
 
   /** Payload bytes sent for a target that are not in the database yet. */
@@ -76,8 +78,9 @@ export class DeliveryService implements OnModuleDestroy {
     return this.unsaved.get(`${deviceId}/${generation}`)?.bytes ?? 0;
   }
 
-  /** Stores how many bytes were sent since the last time. */
+  /** Stores how many bytes were sent since the last time, and forgets devices that are gone. */
   async save(): Promise<void> {
+    this.distribution.prune(performance.now());
     if (this.unsaved.size === 0) return;
     const rows = [...this.unsaved.values()];
     this.unsaved = new Map();
@@ -92,57 +95,73 @@ export class DeliveryService implements OnModuleDestroy {
   }
 
   async onModuleDestroy(): Promise<void> {
-    this.sending.clear();
-    this.turns.length = 0;
+    this.stopped = true;
+    clearTimeout(this.timer);
     await this.save();
   }
 
+  /** The offer of a generation; one that changes while it is read is read again. */
   private async offerFor(deviceId: string, generation: number): Promise<CurrentOffer | null> {
     const kept = this.offers.get(deviceId);
     if (kept?.target.generation === generation) return kept;
     this.offers.delete(deviceId);
-    const offer = await this.currentOffers.current(deviceId);
-    if (!offer) return null;
-    const [oldest] = this.offers.keys();
-    if (this.offers.size >= OFFERS_KEPT && oldest !== undefined) this.offers.delete(oldest);
-    this.offers.set(deviceId, offer);
-    return offer;
-  }
-
-  /** Sends one chunk of each waiting device in turn, until none waits. */
-  private async send(): Promise<void> {
-    for (let deviceId = this.turns.shift(); deviceId !== undefined; deviceId = this.turns.shift()) {
-      const work = this.sending.get(deviceId);
-      const index = work?.queued.values().next().value;
-      if (!work || index === undefined) {
-        this.sending.delete(deviceId);
-        continue;
-      }
-      try {
-        await this.sendChunk(deviceId, work.offer, index);
-      } catch (cause) {
-        this.logger.warn({ msg: 'chunk not sent', deviceId, index, why: String(cause) });
-        work.queued.clear();
-      }
-      work.queued.delete(index);
-      this.turns.push(deviceId);
+    for (;;) {
+      const times = this.timesForgotten(deviceId);
+      const offer = await this.currentOffers.current(deviceId);
+      if (times !== this.timesForgotten(deviceId)) continue;
+      if (!offer) return null;
+      const [oldest] = this.offers.keys();
+      if (this.offers.size >= OFFERS_KEPT && oldest !== undefined) this.offers.delete(oldest);
+      this.offers.set(deviceId, offer);
+      return offer;
     }
   }
 
-  private async sendChunk(deviceId: string, offer: CurrentOffer, index: number): Promise<void> {
-    const { manifest, target } = offer;
-    const payload = await this.cache.get(`${manifest.sha256}/${index}`, () =>
-      this.blobs.slice(manifest.sha256, index * manifest.chunkSize, chunkLength(manifest, index)),
-    );
-    await this.channel.publishChunk(deviceId, {
-      artifactSha256: manifest.sha256,
-      index,
-      payload,
-    });
-    const key = `${deviceId}/${target.generation}`;
-    const { generation } = target;
-    const bytes = (this.unsaved.get(key)?.bytes ?? 0) + payload.byteLength;
+  /** Sends what may be sent now; called again as each chunk is gone, and when a rate allows more. */
+  private pump(): void {
+    clearTimeout(this.timer);
+    while (this.sending < SENDERS && !this.stopped) {
+      const next = this.distribution.next(performance.now(), this.broadcasting < BROADCASTS);
+      if (next.kind === 'wait') {
+        if (next.ms < Infinity) this.timer = setTimeout(() => this.pump(), next.ms);
+        return;
+      }
+      if (next.kind === 'idle') return;
+      const { dispatch } = next;
+      const isBroadcast = dispatch.kind === 'broadcast';
+      this.sending += 1;
+      if (isBroadcast) this.broadcasting += 1;
+      void this.send(dispatch).finally(() => {
+        this.sending -= 1;
+        if (isBroadcast) this.broadcasting -= 1;
+        this.pump();
+      });
+    }
+  }
+
+  private async send(dispatch: Dispatch): Promise<void> {
+    const { kind, manifest, index, receivers } = dispatch;
+    try {
+      const payload = await this.cache.get(`${manifest.sha256}/${index}`, () =>
+        this.blobs.slice(manifest.sha256, index * manifest.chunkSize, chunkLength(manifest, index)),
+      );
+      const frame = { artifactSha256: manifest.sha256, index, payload };
+      if (kind === 'broadcast') await this.channel.broadcastChunk(frame);
+      else for (const { deviceId } of receivers) await this.channel.publishChunk(deviceId, frame);
+      for (const receiver of receivers) this.count(receiver, payload.byteLength);
+    } catch (cause) {
+      // The devices ask again.
+      this.logger.warn({ msg: 'chunk not sent', kind, index, why: String(cause) });
+    }
+  }
+
+  private count(
+    { deviceId, generation }: { readonly deviceId: string; readonly generation: number },
+    payloadBytes: number,
+  ): void {
+    const key = `${deviceId}/${generation}`;
+    const bytes = (this.unsaved.get(key)?.bytes ?? 0) + payloadBytes;
     this.unsaved.set(key, { deviceId, generation, bytes });
-    this.metrics.countChunk(payload.byteLength);
+    this.metrics.countChunk(payloadBytes);
   }
 }

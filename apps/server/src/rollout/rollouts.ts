@@ -279,9 +279,16 @@ export class Rollouts {
   /** Sends what is on offer. Failing is no loss: the device asks at its next hello. */
   private async send(deviceId: string): Promise<void> {
     try {
-      const offer = await this.offers.current(deviceId);
-      if (!offer) return;
-      await this.channel.publish(deviceId, 'target', await this.offers.message(offer));
+      for (;;) {
+        const times = this.delivery.timesForgotten(deviceId);
+        const offer = await this.offers.current(deviceId);
+        if (!offer) return;
+        const message = await this.offers.message(offer);
+        // Halted in the meantime: what was read is not on offer any more.
+        if (times !== this.delivery.timesForgotten(deviceId)) continue;
+        await this.channel.publish(deviceId, 'target', message);
+        return;
+      }
     } catch (cause) {
       this.logger.warn({ msg: 'target not sent', deviceId, why: String(cause) });
     }

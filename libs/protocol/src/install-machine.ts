@@ -1,4 +1,4 @@
-import type { InstallState } from '@espalier/protocol';
+import type { InstallState } from './up.js';
 
 /** What can happen to an install. */
 export type InstallEvent = 'begin' | 'held' | 'received' | 'written' | 'passed' | 'fail';
@@ -7,7 +7,7 @@ export type InstallEvent = 'begin' | 'held' | 'received' | 'written' | 'passed' 
  * Every state that an install can be in, and where an event leads from there; what is not listed
  * cannot happen. A state is persisted before its work begins, and its work may be repeated.
  */
-export const TRANSITIONS: Readonly<
+export const INSTALL_TRANSITIONS: Readonly<
   Record<InstallState, Readonly<Partial<Record<InstallEvent, InstallState>>>>
 > = {
   accepted: { begin: 'downloading', held: 'probing', fail: 'failed' },
@@ -21,8 +21,8 @@ export const TRANSITIONS: Readonly<
 };
 
 /** Where an event leads, or undefined when it cannot happen in that state. */
-export const after = (state: InstallState, event: InstallEvent): InstallState | undefined =>
-  TRANSITIONS[state][event];
+export const installAfter = (state: InstallState, event: InstallEvent): InstallState | undefined =>
+  INSTALL_TRANSITIONS[state][event];
 
 /** Whether there is nothing left to do. */
 export const isSettled = (state: InstallState): boolean =>

@@ -1,15 +1,8 @@
-import type {
-  Failure,
-  Release,
-  Root,
-  Target,
-  TargetMessage,
-  Timestamp,
-  Variant,
-} from '@espalier/protocol';
-import { assertManifest, manifestSha256 } from '@espalier/delivery';
-import { advanceRoot, assertFresh, assertNotLower, verifySigned } from '@espalier/trust';
-import { AgentError, failureOf } from '../errors.js';
+import type { Release, Root, Target, TargetMessage, Timestamp, Variant } from '@espalier/protocol';
+import { TrustError } from './errors.js';
+import { assertFresh, assertNotLower } from './freshness.js';
+import { advanceRoot } from './root-chain.js';
+import { verifySigned } from './roles.js';
 
 /** What the device holds true before it looks at a message. */
 export interface Known {
@@ -34,17 +27,17 @@ export interface AuthenticTarget {
 
 /**
  * Checks the signatures of a message, and parses nothing that has not been verified.
- * @throws TrustError when a document is not signed, or the target is older than the present one
- * @throws AgentError TARGET_DEVICE when the target is another device's, TARGET_RELEASE when the
- * release does not hold what the target names
+ * @throws TrustError TARGET_DEVICE when the target is another device's, TARGET_RELEASE when the
+ * release does not hold what the target names; others when a document is not signed, or the target
+ * is older than the present one
  */
-export function authenticate(message: TargetMessage, known: Known): AuthenticTarget {
+export function authenticateTarget(message: TargetMessage, known: Known): AuthenticTarget {
   const root = advanceRoot(known.root, message.root);
   const timestamp = verifySigned(message.timestamp, 'timestamp', root);
   const target = verifySigned(message.target, 'target', root);
   const release = verifySigned(message.release, 'release', root);
   if (target.deviceId !== known.deviceId) {
-    throw new AgentError(
+    throw new TrustError(
       'TARGET_DEVICE',
       `The target is for device ${target.deviceId}; this is ${known.deviceId}.`,
     );
@@ -54,24 +47,11 @@ export function authenticate(message: TargetMessage, known: Known): AuthenticTar
 }
 
 /**
- * Judges an authentic target against what the device knows.
- * @returns the variant to install, or why the target is refused
+ * Refuses an authentic target whose documents have expired or are older than others seen before.
+ * @throws TrustError TRUST_EXPIRED, TRUST_ROLLBACK
  */
-export function judge(
-  message: TargetMessage,
-  authentic: AuthenticTarget,
-  known: Known,
-): { readonly variant: Variant } | { readonly failure: Failure } {
-  try {
-    assertCurrent(authentic, known);
-    assertSignedManifest(message, authentic.variant);
-    return { variant: authentic.variant };
-  } catch (error) {
-    return { failure: failureOf(error) };
-  }
-}
-
-function assertCurrent({ root, timestamp, target, release }: AuthenticTarget, known: Known): void {
+export function assertCurrent(authentic: AuthenticTarget, known: Known): void {
+  const { root, timestamp, target, release } = authentic;
   for (const document of [root, timestamp, target, release]) assertFresh(document, known.nowMs);
   assertNotLower('timestamp version', known.timestampVersion, timestamp.version);
   assertNotLower('root version', timestamp.rootVersion, root.version);
@@ -81,21 +61,10 @@ function assertCurrent({ root, timestamp, target, release }: AuthenticTarget, kn
 function variantOf(target: Target, release: Release): Variant {
   const variant = release.variants.find(({ id }) => id === target.variantId);
   if (!variant || release.id !== target.releaseId || variant.model.sha256 !== target.modelSha256) {
-    throw new AgentError(
+    throw new TrustError(
       'TARGET_RELEASE',
       `The target names variant ${target.variantId} of release ${target.releaseId}, which the release ${release.id} does not hold as named.`,
     );
   }
   return variant;
-}
-
-function assertSignedManifest({ manifest }: TargetMessage, { artifact }: Variant): void {
-  if (
-    manifestSha256(manifest) !== artifact.manifestSha256 ||
-    manifest.sha256 !== artifact.sha256 ||
-    manifest.length !== artifact.length
-  ) {
-    throw new AgentError('TARGET_MANIFEST', 'The chunk manifest is not the one that was signed.');
-  }
-  assertManifest(manifest);
 }
