@@ -74,7 +74,8 @@ describe('espalier compress', () => {
       '--json',
     ]);
     expect(ended.code).toBe(0);
-    expect(readdirSync(out).sort()).toEqual(['model.onnx', 'report.json']);
+    expect(readdirSync(out).sort()).toEqual(['model.onnx', 'report.html', 'report.json']);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('fashion-mobilenetv2.onnx');
     const bytes = new Uint8Array(readFileSync(join(out, 'model.onnx')));
     const report = compressionReportSchema.parse(JSON.parse(ended.stdout));
     expect(JSON.parse(readFileSync(join(out, 'report.json'), 'utf8'))).toEqual(report);
@@ -130,7 +131,7 @@ describe('espalier compress', () => {
     expect(code).toBe(0);
     const pareto = paretoSchema.parse(JSON.parse(stdout));
     const ids = pareto.candidates.map(({ id }) => id);
-    expect(readdirSync(out).sort()).toEqual([...ids, 'pareto.json'].sort());
+    expect(readdirSync(out).sort()).toEqual([...ids, 'pareto.json', 'report.html'].sort());
     for (const { id, sha256: hash, macs } of pareto.candidates) {
       const bytes = new Uint8Array(readFileSync(join(out, id, 'model.onnx')));
       expect([sha256(bytes), countModel(readModel(bytes)).macs]).toEqual([hash, macs]);

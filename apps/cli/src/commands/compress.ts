@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import {
   compress,
   compressPareto,
@@ -8,9 +9,14 @@ import {
   type Goal,
 } from '@espalier/compression';
 import { Option, type Command } from 'commander';
-import { frontFiles, goalsOf, jsonFile } from '../compress/front.js';
+import { goalsOf } from '../compress/front.js';
 import { openRequest, type CompressOptions } from '../compress/request.js';
-import { checkResultFolder, writeResultFolder } from '../compress/result-folder.js';
+import { frontFiles, variantFiles } from '../compress/result-files.js';
+import {
+  checkResultFolder,
+  type ResultFiles,
+  writeResultFolder,
+} from '../compress/result-folder.js';
 import { frontText, reportText } from '../compress/summary.js';
 import { EXIT } from '../exit.js';
 import { number, share, whole } from '../option-values.js';
@@ -18,6 +24,8 @@ import { showStages } from '../output/stage-progress.js';
 import type { Context } from './context.js';
 
 interface Given {
+  /** Of the model's file. */
+  name: string;
   calibration: string;
   evaluation?: string;
   card?: string;
@@ -48,7 +56,7 @@ export function addCompress(program: Command, context: Context): void {
     .requiredOption('--calibration <file.npz>', 'samples to fit and choose by')
     .option('--evaluation <file.npz>', 'labelled samples, read once, to report accuracy on')
     .option('--card <card.json>', 'how samples become what the model takes')
-    .requiredOption('--out <dir>', 'folder for model.onnx and report.json');
+    .requiredOption('--out <dir>', 'folder for model.onnx, report.json and report.html');
   for (const name of GOAL_NAMES) {
     const { value, what } = GOALS[name];
     command.addOption(
@@ -69,8 +77,9 @@ export function addCompress(program: Command, context: Context): void {
     .option('--points <N>', 'candidates of a front', whole(1), 6)
     .option('--seed <N>', 'the same seed and files give the same model', whole(0), 1)
     .option('--json', 'print one JSON document: the report, or the front')
-    .action(async (model: string, given: Given) => {
-      await checkResultFolder(given.out);
+    .action(async (model: string, options: Omit<Given, 'name'>) => {
+      await checkResultFolder(options.out);
+      const given = { ...options, name: basename(model) };
       await run({ ...given, model, goals }, given, context);
     });
 }
@@ -98,7 +107,7 @@ async function run(options: CompressOptions, given: Given, context: Context): Pr
 }
 
 interface Finished {
-  readonly files: Map<string, Uint8Array | string>;
+  readonly files: ResultFiles;
   readonly document: object;
   readonly goalsMet: boolean;
   text(): string;
@@ -112,10 +121,7 @@ async function makeOne(
 ): Promise<Finished> {
   const { model, report, goalsMet } = await compress(request, hooks);
   return {
-    files: new Map<string, Uint8Array | string>([
-      ['model.onnx', model],
-      ['report.json', jsonFile(report)],
-    ]),
+    files: await variantFiles({ model, report }, given.name),
     document: report,
     goalsMet,
     text: () => reportText(report, given.out, terminal),
@@ -139,7 +145,7 @@ async function makeFront(
   }));
   const reports = candidates.map(({ report }) => report);
   return {
-    files: frontFiles(candidates, made.pareto),
+    files: await frontFiles(candidates, made.pareto, given.name),
     document: made.pareto,
     goalsMet: reports.some(({ goals }) => goals.every(({ met }) => met)),
     text: () => frontText(made.pareto, reports, given.out, terminal),

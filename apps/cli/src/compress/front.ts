@@ -1,4 +1,4 @@
-import type { CompressionReport, Goal, ParetoDocument } from '@espalier/compression';
+import type { CompressionReport, Goal } from '@espalier/compression';
 
 const KIB = 1024;
 
@@ -18,19 +18,3 @@ export function goalsOf(
     return { name, target, achieved, met: achieved <= target + 1e-9 };
   });
 }
-
-/** The files of a front: a folder for each candidate, and `pareto.json`. */
-export function frontFiles(
-  candidates: readonly { id: string; model: Uint8Array; report: CompressionReport }[],
-  pareto: ParetoDocument,
-): Map<string, Uint8Array | string> {
-  const files = new Map<string, Uint8Array | string>();
-  for (const { id, model, report } of candidates) {
-    files.set(`${id}/model.onnx`, model);
-    files.set(`${id}/report.json`, jsonFile(report));
-  }
-  return files.set('pareto.json', jsonFile(pareto));
-}
-
-/** A JSON document as it is written to a file. */
-export const jsonFile = (document: object): string => `${JSON.stringify(document, null, 2)}\n`;

@@ -6,7 +6,7 @@ import { CliError } from '../errors.js';
 /** Files of a result, by their path within the folder. */
 export type ResultFiles = ReadonlyMap<string, Uint8Array | string>;
 
-const OURS = ['model.onnx', 'report.json', 'pareto.json'];
+const OURS = ['model.onnx', 'report.json', 'report.html', 'pareto.json'];
 
 /**
  * Whether a result may be written to a folder: it is new, empty, or holds an earlier result and

@@ -1,5 +1,5 @@
 import type { CompressionReport, ParetoDocument } from '@espalier/compression';
-import { bytes, count, duration, milliseconds, percent } from '../output/figures.js';
+import { bytes, count, duration, milliseconds, percent, signedPoints } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
 
 /** A report as people read it: before against after, then each goal. */
@@ -27,7 +27,7 @@ export function reportText(
       quality.metric,
       percent(quality.before, 2),
       percent(quality.after, 2),
-      `${points(low)} to ${points(high)} points, ${count(quality.samples)} samples`,
+      `${signedPoints(low)} to ${signedPoints(high)} points, ${count(quality.samples)} samples`,
     ]);
   }
   rows.push([
@@ -96,6 +96,3 @@ const row = (name: string, before: string, after: string, ratio: number): string
   after,
   `${ratio.toFixed(3)} of it`,
 ];
-
-const points = (difference: number): string =>
-  `${difference < 0 ? '-' : '+'}${Math.abs(100 * difference).toFixed(2)}`;

@@ -27,3 +27,7 @@ export function duration(seconds: number): string {
 export function ago(instant: string | null, now: number): string {
   return instant === null ? 'never' : `${duration((now - Date.parse(instant)) / 1000)} ago`;
 }
+
+/** A difference of two shares of 1 in points of 100, with its sign. */
+export const signedPoints = (difference: number): string =>
+  `${difference < 0 ? '-' : '+'}${Math.abs(100 * difference).toFixed(2)}`;

@@ -1,0 +1,2 @@
+export { frontPage } from './front-page.js';
+export { reportPage } from './report-page.js';
