@@ -4,7 +4,8 @@ export type ProtocolErrorCode =
   | 'PROTOCOL_NOT_JSON'
   | 'PROTOCOL_INVALID'
   | 'PROTOCOL_TOPIC'
-  | 'PROTOCOL_FRAME';
+  | 'PROTOCOL_FRAME'
+  | 'PROTOCOL_SELECTOR';
 
 /** A message, topic or frame that does not follow the protocol. Never fatal: drop it and go on. */
 export class ProtocolError extends Error {

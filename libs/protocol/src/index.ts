@@ -11,5 +11,6 @@ export * from './limits.js';
 export * from './metadata.js';
 export * from './primitives.js';
 export * from './profile.js';
+export * from './selector.js';
 export * from './topics.js';
 export * from './up.js';

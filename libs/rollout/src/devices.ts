@@ -8,6 +8,11 @@ const DEADLINE: Failure = {
   message: 'The device began, and gave no result before its deadline.',
 };
 
+/** Failures in one rollout, and within an hour whatever the rollout, that quarantine a device. */
+const QUARANTINE_FAULTS = 3;
+const QUARANTINE_HOURLY = 5;
+const HOUR_MS = 3_600_000;
+
 /** Gives a device its target: a slot is taken, and its deadline runs from the first try. */
 export function dispatch(draft: Draft, device: DeviceRecord): void {
   const attempt = device.attempt + 1;
@@ -85,10 +90,16 @@ function failureOf(report: ReportEvent): Failure {
 }
 
 function retryOrBreak(draft: Draft, device: DeviceRecord, failure: Failure): void {
-  const dispatching = ['running', 'paused', 'held'].includes(draft.status);
-  if (dispatching && !draft.isHalted(device.variantId) && device.tries < draft.spec.maxAttempts) {
-    const wait = draft.spec.retrySeconds * 1000 * 2 ** (device.tries - 1);
-    if (draft.moveDevice(device.deviceId, 'fault', { retryAt: draft.now + wait, failure })) {
+  const dispatching = ['running', 'awaiting', 'paused', 'held'].includes(draft.status);
+  const again =
+    dispatching &&
+    !draft.isHalted(device.variantId) &&
+    device.tries < draft.spec.maxAttempts &&
+    !isTooMuch(draft, device);
+  if (again) {
+    const retryAt = draft.now + draft.spec.retrySeconds * 1000 * 2 ** (device.tries - 1);
+    const faultsAt = faultsWithNow(draft, device);
+    if (draft.moveDevice(device.deviceId, 'fault', { retryAt, failure, faultsAt })) {
       draft.decideDevice(device, 'retry', failure);
       return;
     }
@@ -96,16 +107,32 @@ function retryOrBreak(draft: Draft, device: DeviceRecord, failure: Failure): voi
   breakDevice(draft, device, failure);
 }
 
+/** Ends a device's part; in quarantine when it failed too often. */
 function breakDevice(draft: Draft, device: DeviceRecord, failure: Failure): void {
-  const moved = draft.moveDevice(device.deviceId, 'break', {
+  const change = {
     failure,
     deadlineAt: null,
     retryAt: null,
-  });
-  if (!moved) return;
-  draft.decideDevice(device, 'failed', failure);
+    faultsAt: faultsWithNow(draft, device),
+  };
+  const quarantined =
+    isTooMuch(draft, device) && draft.moveDevice(device.deviceId, 'quarantine', change);
+  if (!quarantined && !draft.moveDevice(device.deviceId, 'break', change)) return;
+  draft.decideDevice(device, quarantined ? 'quarantined' : 'failed', failure);
   draft.effects.push({ type: 'withdraw', deviceId: device.deviceId });
 }
+
+/** Whether one failure more, now, is one too many. */
+function isTooMuch(draft: Draft, device: DeviceRecord): boolean {
+  const here = device.faultsAt.length - device.faultsBefore.length + 1;
+  const lately = device.faultsAt.filter((at) => at > draft.now - HOUR_MS).length + 1;
+  return here >= QUARANTINE_FAULTS || lately >= QUARANTINE_HOURLY;
+}
+
+const faultsWithNow = ({ now }: Draft, { faultsAt }: DeviceRecord): readonly number[] => [
+  ...faultsAt,
+  now,
+];
 
 function takeRevertReport(draft: Draft, device: DeviceRecord, report: ReportEvent): void {
   if (report.state === 'active' && report.loadedSha256 === device.previous?.modelSha256) {
@@ -152,21 +179,49 @@ export function expireDeadlines(draft: Draft): void {
 export function revertDevices(draft: Draft, devices: readonly DeviceRecord[]): void {
   for (const device of devices) {
     const { deviceId, previous } = device;
-    if (previous && device.attempt > 0) {
-      const attempt = device.attempt + 1;
-      const deadlineAt = draft.now + draft.spec.deviceDeadlineSeconds * 1000;
-      if (draft.moveDevice(deviceId, 'revert', { attempt, deadlineAt, retryAt: null })) {
-        draft.decideDevice(device, 'revert', device.failure);
-        draft.effects.push({ type: 'revert', deviceId, to: previous, attempt });
-      }
+    const attempt = device.attempt + 1;
+    const deadlineAt = draft.now + draft.spec.deviceDeadlineSeconds * 1000;
+    if (
+      previous &&
+      device.attempt > 0 &&
+      draft.moveDevice(deviceId, 'revert', { attempt, deadlineAt, retryAt: null })
+    ) {
+      draft.decideDevice(device, 'revert', device.failure);
+      draft.effects.push({ type: 'revert', deviceId, to: previous, attempt });
     } else if (
       draft.moveDevice(deviceId, 'cancel', { deadlineAt: null, retryAt: null }) ||
-      draft.moveDevice(deviceId, 'keep', { deadlineAt: null, retryAt: null })
+      (!previous && draft.moveDevice(deviceId, 'keep', { deadlineAt: null, retryAt: null }))
     ) {
       if (device.attempt > 0) draft.effects.push({ type: 'withdraw', deviceId });
     }
   }
 }
+
+/**
+ * Gives devices of a stopped variant the safest other one that is not stopped: those that wait, and
+ * those that went back or have nothing to go back to. They keep their stage; the tries begin anew.
+ * @returns whether there was one
+ */
+export function replanDevices(draft: Draft): boolean {
+  let replanned = false;
+  if (!draft.spec.replan || !draft.anyHalted) return replanned;
+  for (const device of draft.all()) {
+    if (!draft.isHalted(device.variantId)) continue;
+    const to = nextVariant(draft, device);
+    if (to === null) continue;
+    const { deviceId, variantId: from } = device;
+    const change = { variantId: to, tries: 0, deadlineAt: null, retryAt: null, failure: null };
+    if (draft.moveDevice(deviceId, 'replan', change)) {
+      draft.decide({ rule: 'replan', deviceId, from, to });
+      replanned = true;
+    }
+  }
+  return replanned;
+}
+
+/** The variant that a device of a stopped one could have instead; null: none. */
+export const nextVariant = (draft: Draft, { alternatives }: DeviceRecord): string | null =>
+  alternatives.find((variantId) => !draft.isHalted(variantId)) ?? null;
 
 /** Cancels what has not begun, and lets devices at work end by themselves. */
 export function cancelDevices(draft: Draft): void {

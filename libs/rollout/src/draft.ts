@@ -1,5 +1,6 @@
 import type { Failure } from '@espalier/protocol';
-import type { Decision, DecisionBody, Effect } from './events.js';
+import type { Decision, DecisionBody, DeviceOutcome, Effect } from './events.js';
+import type { Evidence } from './gates/evidence.js';
 import {
   count,
   headOf,
@@ -30,6 +31,8 @@ export class Draft {
   constructor(
     state: RolloutState,
     readonly now: number,
+    /** What was measured until now, where the event brings it. */
+    readonly evidence: Evidence | null = null,
   ) {
     this.head = headOf(state);
     this.devices = new Map(state.devices);
@@ -50,6 +53,18 @@ export class Draft {
 
   get passedAt(): number | null {
     return this.head.passedAt;
+  }
+
+  get statusSince(): number {
+    return this.head.statusSince;
+  }
+
+  get scheduled(): number {
+    return this.head.scheduled;
+  }
+
+  get id(): string {
+    return this.head.id;
   }
 
   get spec(): RolloutHead['spec'] {
@@ -76,8 +91,29 @@ export class Draft {
     return this.head.haltedVariants.includes(variantId);
   }
 
+  get anyHalted(): boolean {
+    return this.head.haltedVariants.length > 0;
+  }
+
   haltVariant(variantId: string): void {
     this.head = { ...this.head, haltedVariants: [...this.head.haltedVariants, variantId] };
+  }
+
+  markScheduled(): void {
+    this.head = { ...this.head, scheduled: this.head.scheduled + 1 };
+  }
+
+  /** Takes one device out of the rate limit's allowance; false when there is none now. */
+  spendAllowance(): boolean {
+    const { maxPerMinute } = this.head.spec;
+    if (maxPerMinute === undefined) return true;
+    const { devices, at } = this.head.allowance;
+    const most = Math.max(1, maxPerMinute / 10);
+    const grown = Math.min(most, devices + ((this.now - at) * maxPerMinute) / 60_000);
+    // A tenth of nothing is a rounding error, not a device.
+    if (grown < 1 - 1e-9) return false;
+    this.head = { ...this.head, allowance: { devices: grown - 1, at: this.now } };
+    return true;
   }
 
   openStage(stage: number): void {
@@ -92,7 +128,7 @@ export class Draft {
   move(move: RolloutMove): boolean {
     const status = follow(TABLE.rollout, this.head.status, move);
     if (status === null) return false;
-    this.head = { ...this.head, status };
+    this.head = { ...this.head, status, statusSince: this.now };
     return true;
   }
 
@@ -100,7 +136,7 @@ export class Draft {
   moveDevice(
     deviceId: string,
     move: DeviceMove,
-    change: Partial<Omit<DeviceRecord, 'deviceId' | 'variantId' | 'stage' | 'status'>> = {},
+    change: Partial<Omit<DeviceRecord, 'deviceId' | 'stage' | 'status'>> = {},
   ): boolean {
     const before = this.devices.get(deviceId);
     if (!before) return false;
@@ -119,16 +155,19 @@ export class Draft {
     return true;
   }
 
+  /** Adds a device that joins. */
+  join(device: DeviceRecord): void {
+    this.devices.set(device.deviceId, device);
+    this.changed.add(device.deviceId);
+    this.add(device, 1);
+  }
+
   decide(body: DecisionBody): void {
     this.head = { ...this.head, decisions: this.head.decisions + 1 };
     this.decisions.push({ seq: this.head.decisions, at: this.now, ...body });
   }
 
-  decideDevice(
-    device: DeviceRecord,
-    outcome: 'retry' | 'failed' | 'missing' | 'revert' | 'stranded',
-    failure: Failure | null,
-  ): void {
+  decideDevice(device: DeviceRecord, outcome: DeviceOutcome, failure: Failure | null): void {
     this.decide({
       rule: 'device',
       deviceId: device.deviceId,

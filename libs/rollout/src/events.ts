@@ -1,6 +1,9 @@
 import type { Failure, InstallState } from '@espalier/protocol';
+import type { AccuracyNumbers } from './gates/accuracy.js';
+import type { DeviceMetric, DeviceShareNumbers } from './gates/device-share.js';
+import type { Evidence } from './gates/evidence.js';
 import type { FailedShareNumbers } from './gates/failed-share.js';
-import type { Previous } from './state.js';
+import type { Member, Previous } from './state.js';
 
 /** Who ordered something, and why; both are kept in the log. */
 export interface Order {
@@ -21,13 +24,20 @@ export interface ReportEvent {
   readonly failure: Failure | null;
 }
 
+/** What a person orders. */
+export type OrderEvent =
+  | ({ readonly type: 'start' | 'pause' | 'resume' | 'promote' | 'approve' } & Order)
+  | ({ readonly type: 'abort'; readonly mode: 'keep' | 'revert' } & Order);
+
 export type RolloutEvent =
-  | ({ readonly type: 'start' | 'pause' | 'resume' | 'promote' } & Order)
-  | ({ readonly type: 'abort'; readonly mode: 'keep' | 'revert' } & Order)
+  | OrderEvent
   | ReportEvent
   /** A device is back: one given up for silent is tried again. */
   | { readonly type: 'hello'; readonly deviceId: string }
-  | { readonly type: 'tick' };
+  /** A device that came into the selection after the rollout was written. */
+  | { readonly type: 'join'; readonly member: Member }
+  /** Time passes; with what was measured until now, where a gate asks for it. */
+  | { readonly type: 'tick'; readonly evidence?: Evidence };
 
 /** What the shell must do once the new state is stored. */
 export type Effect =
@@ -45,6 +55,8 @@ export type Effect =
     }
   /** Offer the device this rollout's target no longer. */
   | { readonly type: 'withdraw'; readonly deviceId: string };
+
+export type DeviceOutcome = 'retry' | 'failed' | 'quarantined' | 'missing' | 'revert' | 'stranded';
 
 /** A decision and what it rests on. `seq` counts from 1 within the rollout. */
 export type Decision = { readonly seq: number; readonly at: number } & DecisionBody;
@@ -64,6 +76,38 @@ export type DecisionBody =
       readonly numbers: FailedShareNumbers;
     }
   | {
+      readonly rule: 'accuracy';
+      readonly stage: number;
+      readonly variantId: string;
+      readonly outcome: 'halt' | 'hold' | 'pass';
+      /** Null: nothing was measured. */
+      readonly numbers: AccuracyNumbers | null;
+    }
+  | {
+      readonly rule: DeviceMetric;
+      readonly stage: number;
+      readonly variantId: string;
+      readonly outcome: 'halt' | 'hold' | 'pass';
+      readonly numbers: DeviceShareNumbers | null;
+    }
+  | {
+      readonly rule: 'approval';
+      readonly stage: number;
+      readonly outcome: 'asked' | 'expired';
+    }
+  | {
+      readonly rule: 'join';
+      readonly deviceId: string;
+      readonly variantId: string;
+      readonly stage: number;
+    }
+  | {
+      readonly rule: 'replan';
+      readonly deviceId: string;
+      readonly from: string;
+      readonly to: string;
+    }
+  | {
       readonly rule: 'soak';
       readonly stage: number;
       readonly outcome: 'done';
@@ -72,7 +116,7 @@ export type DecisionBody =
   | {
       readonly rule: 'device';
       readonly deviceId: string;
-      readonly outcome: 'retry' | 'failed' | 'missing' | 'revert' | 'stranded';
+      readonly outcome: DeviceOutcome;
       readonly failure: Failure | null;
       readonly numbers: { readonly tries: number; readonly maxAttempts: number };
     }

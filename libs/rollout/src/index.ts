@@ -1,6 +1,14 @@
-export { assignStages, placeOf } from './assignment.js';
+export { placeOf } from './assignment.js';
 export { RolloutError, type RolloutErrorCode } from './errors.js';
-export type { Decision, DecisionBody, Effect, Order, ReportEvent, RolloutEvent } from './events.js';
+export type {
+  Decision,
+  DecisionBody,
+  Effect,
+  Order,
+  OrderEvent,
+  ReportEvent,
+  RolloutEvent,
+} from './events.js';
 export { judgeFailedShare, type FailedShareNumbers, type Verdict } from './gates/failed-share.js';
 export { parseSpec, rolloutSpecSchema, type RolloutSpec, type RolloutSpecInput } from './spec.js';
 export {
@@ -14,6 +22,7 @@ export {
   type Previous,
   type RolloutHead,
   type RolloutState,
+  type RolloutVariant,
 } from './state.js';
 export { replay, step, type StepResult } from './step.js';
 export {
@@ -25,3 +34,19 @@ export {
   type RolloutStatus,
 } from './table.js';
 export { judgeAccuracy, type AccuracyNumbers, type EvidenceVerdict } from './gates/accuracy.js';
+export {
+  judgeDeviceShare,
+  sortByWindows,
+  type DeviceMetric,
+  type DeviceShareNumbers,
+  type Windows,
+} from './gates/device-share.js';
+export {
+  DEVICE_METRICS,
+  errorOf,
+  judgeVariant,
+  metricsOf,
+  type Evidence,
+  type Metric,
+  type VariantEvidence,
+} from './gates/evidence.js';

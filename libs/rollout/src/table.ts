@@ -1,7 +1,11 @@
-/** What a rollout as a whole is doing. Terminal: completed, halted, aborted. */
+/**
+ * What a rollout as a whole is doing. awaiting: its next stage waits to be approved. held: a gate
+ * could not be judged, and a person must. Terminal: completed, halted, aborted.
+ */
 export const ROLLOUT_STATUSES = [
   'draft',
   'running',
+  'awaiting',
   'paused',
   'held',
   'halting',
@@ -18,6 +22,8 @@ export const ROLLOUT_MOVES = [
   'pause',
   'resume',
   'promote',
+  'ask',
+  'approve',
   'hold',
   'halt',
   'abort',
@@ -28,18 +34,21 @@ export type RolloutMove = (typeof ROLLOUT_MOVES)[number];
 
 /**
  * What one device is doing within a rollout.
- * waiting: its stage is not open, or no slot is free. sent: has a target, has not answered.
- * working: said that it began. backoff: failed, will be tried again. missing: never answered before
- * its deadline. stranded: told to go back, and did not say that it had. unrevertable: had nothing
- * to go back to.
+ * waiting: its stage is not open, or no slot is free. control: held back to compare with. sent: has a
+ * target, has not answered. working: said that it began. backoff: failed, will be tried again.
+ * quarantined: failed too often, and is sent nothing more. missing: never answered before its
+ * deadline. stranded: told to go back, and did not say that it had. unrevertable: had nothing to go
+ * back to.
  */
 export const DEVICE_STATUSES = [
   'waiting',
+  'control',
   'sent',
   'working',
   'backoff',
   'active',
   'failed',
+  'quarantined',
   'missing',
   'cancelled',
   'reverting',
@@ -51,11 +60,15 @@ export type DeviceStatus = (typeof DEVICE_STATUSES)[number];
 
 /** What moves a device. */
 export const DEVICE_MOVES = [
+  'holdBack',
+  'include',
+  'replan',
   'dispatch',
   'progress',
   'activate',
   'fault',
   'break',
+  'quarantine',
   'silence',
   'cancel',
   'revert',
@@ -81,11 +94,13 @@ const rollout: Machine<RolloutStatus, RolloutMove> = {
     draft: { start: 'running', abort: 'aborting' },
     running: {
       pause: 'paused',
+      ask: 'awaiting',
       hold: 'held',
       halt: 'halting',
       abort: 'aborting',
       finish: 'completed',
     },
+    awaiting: { approve: 'running', hold: 'held', halt: 'halting', abort: 'aborting' },
     paused: { resume: 'running', halt: 'halting', abort: 'aborting' },
     held: { resume: 'running', promote: 'running', halt: 'halting', abort: 'aborting' },
     halting: { settle: 'halted' },
@@ -98,15 +113,17 @@ const rollout: Machine<RolloutStatus, RolloutMove> = {
 
 const device: Machine<DeviceStatus, DeviceMove> = {
   initial: 'waiting',
-  terminal: ['cancelled', 'reverted', 'unrevertable'],
+  terminal: ['quarantined', 'cancelled'],
   moves: DEVICE_MOVES,
   transitions: {
-    waiting: { dispatch: 'sent', cancel: 'cancelled' },
+    waiting: { holdBack: 'control', dispatch: 'sent', replan: 'waiting', cancel: 'cancelled' },
+    control: { include: 'waiting', replan: 'control', cancel: 'cancelled' },
     sent: {
       progress: 'working',
       activate: 'active',
       fault: 'backoff',
       break: 'failed',
+      quarantine: 'quarantined',
       silence: 'missing',
       revert: 'reverting',
       keep: 'unrevertable',
@@ -116,6 +133,7 @@ const device: Machine<DeviceStatus, DeviceMove> = {
       activate: 'active',
       fault: 'backoff',
       break: 'failed',
+      quarantine: 'quarantined',
       revert: 'reverting',
       keep: 'unrevertable',
     },
@@ -126,21 +144,28 @@ const device: Machine<DeviceStatus, DeviceMove> = {
       revert: 'reverting',
       keep: 'unrevertable',
     },
-    active: { break: 'failed', revert: 'reverting', keep: 'unrevertable' },
+    active: {
+      break: 'failed',
+      quarantine: 'quarantined',
+      revert: 'reverting',
+      keep: 'unrevertable',
+    },
     failed: { revert: 'reverting' },
+    quarantined: {},
     missing: {
       dispatch: 'sent',
       activate: 'active',
       break: 'failed',
+      quarantine: 'quarantined',
       cancel: 'cancelled',
       revert: 'reverting',
       keep: 'unrevertable',
     },
     cancelled: {},
     reverting: { revertDone: 'reverted', revertFail: 'stranded' },
-    reverted: {},
-    stranded: { revertDone: 'reverted' },
-    unrevertable: {},
+    reverted: { replan: 'waiting' },
+    stranded: { revertDone: 'reverted', replan: 'waiting' },
+    unrevertable: { replan: 'waiting' },
   },
 };
 

@@ -5,7 +5,9 @@ import {
   type Decision,
   type Effect,
   type RolloutEvent,
+  type RolloutSpecInput,
   type RolloutState,
+  type VariantEvidence,
 } from '../src/index.js';
 
 const START = Date.parse('2026-01-01T00:00:00Z');
@@ -18,8 +20,11 @@ export const shaOf = (variantId: string): string =>
  * the rollout's own order.
  *
  *   rollout stages=25,100 maxFailed=0.5 minSample=1 soak=0 deadline=60 devices=4 variants=a,b ...
- *   start | pause | resume | promote | abort keep | abort revert | tick | after SECONDS
+ *   stages=25,3n!,place:4,100 control=20 perMinute=60 join=late replan=yes accuracy=600 schedule=10:start
+ *   start | approve | pause | resume | promote | abort keep | abort revert | tick | after SECONDS
  *   #1 accepted | downloading | active | active wrong | active unprobed | failed CODE | refused | hello | restored
+ *   measured a=-10/600 b=slow:3/4 | join id=late variant=a place=4
+ *   expect variant-of-#1=b stage-of-late=1
  *   expect status=halted stage=0 #1=active #2=reverting
  *   expect effects send #1, revert #2, withdraw #3        (since the last expectation of effects)
  *   expect decisions halt, pass                           (outcomes since the last such expectation)
@@ -38,6 +43,8 @@ export class Scenario {
     const [word = '', ...rest] = line.trim().split(/\s+/);
     if (word === 'rollout') return this.create(options(rest));
     if (word === 'expect') return this.expect(rest.join(' '));
+    if (word === 'measured') return this.measure(rest);
+    if (word === 'join') return this.join(options(rest));
     if (word === 'after') {
       this.now += Number(rest[0]) * 1000;
       return this.step({ type: 'tick' });
@@ -49,6 +56,7 @@ export class Scenario {
       case 'pause':
       case 'resume':
       case 'promote':
+      case 'approve':
         return this.step({ type: word, ...by });
       case 'abort':
         return this.step({ type: 'abort', mode: rest[0] === 'revert' ? 'revert' : 'keep', ...by });
@@ -68,14 +76,34 @@ export class Scenario {
     this.state = createRollout(
       'scenario',
       {
-        stages: (given['stages'] ?? '100')
-          .split(',')
-          .map((percent) => ({ percent: Number(percent) })),
+        stages: (given['stages'] ?? '100').split(',').map(stageOf),
+        ...(given['control']
+          ? {
+              control: {
+                percent: parseFloat(given['control']),
+                release: !given['control'].endsWith('kept'),
+              },
+            }
+          : {}),
+        ...(given['perMinute'] ? { maxPerMinute: Number(given['perMinute']) } : {}),
+        ...(given['hold'] ? { holdSeconds: Number(given['hold']) } : {}),
+        ...(given['approve'] ? { approvalSeconds: Number(given['approve']) } : {}),
+        joinLate: given['join'] === 'late',
+        replan: given['replan'] === 'yes',
+        schedule: list(given['schedule'] ?? '').map((item) => {
+          const [at = '', order = ''] = item.split(':');
+          return {
+            at: new Date(START + Number(at) * 1000).toISOString(),
+            order: order as 'start',
+          };
+        }),
         gate: {
           maxFailedShare: Number(given['maxFailed'] ?? 0),
           minSample: Number(given['minSample'] ?? 1),
           ...(given['maxMissing'] ? { maxMissingShare: Number(given['maxMissing']) } : {}),
           scope: given['scope'] === 'variant' ? 'variant' : 'rollout',
+          ...(given['accuracy'] ? { accuracy: {}, waitSeconds: Number(given['accuracy']) } : {}),
+          ...(given['latency'] ? { latency: { maxP95Ms: 10, maxShare: 0.2 } } : {}),
         },
         soakSeconds: Number(given['soak'] ?? 0),
         deviceDeadlineSeconds: Number(given['deadline'] ?? 60),
@@ -83,11 +111,16 @@ export class Scenario {
         retrySeconds: Number(given['retry'] ?? 5),
         maxInFlight: Number(given['inFlight'] ?? 100),
       },
-      Object.fromEntries(variants.map((id) => [id, { modelSha256: shaOf(id) }])),
+      Object.fromEntries(
+        variants.map((id) => [id, { modelSha256: shaOf(id), expectedAccuracy: 0.9 }]),
+      ),
       Array.from({ length: Number(given['devices'] ?? 1) }, (_, index) => ({
         deviceId: `device-${index}`,
         variantId: variants[index % variants.length] ?? 'a',
         previous,
+        labels: { place: String(index) },
+        alternatives: variants.filter((one) => one !== variants[index % variants.length]),
+        faultsAt: Array.from({ length: Number(given['faults'] ?? 0) }, () => this.now - 60_000),
       })),
       this.now,
     );
@@ -101,6 +134,40 @@ export class Scenario {
     this.effects.push(...result.effects);
     this.decisions.push(...result.decisions);
     this.all.push(...result.decisions);
+  }
+
+  /** `a=-10/600` is ten points lost over 600 labels of each arm; `a=slow:3/4` three of four slow. */
+  private measure(words: string[]): void {
+    const evidence: Record<string, VariantEvidence> = {};
+    for (const [variantId, value] of Object.entries(options(words))) {
+      const [kind, text] = value.includes(':') ? value.split(':') : ['accuracy', value];
+      const [a = 0, b = 1] = (text ?? '').split('/').map(Number);
+      evidence[variantId] = {
+        ...evidence[variantId],
+        ...(kind === 'slow'
+          ? { latency: { over: a, within: b - a, unknown: 0 } }
+          : {
+              accuracy: {
+                compared: 'with-control',
+                effect: a / 100,
+                variance: 0.25 / b,
+                labels: { treated: b, control: b },
+                devices: { treated: 4, control: 4 },
+              },
+            }),
+      };
+    }
+    this.step({ type: 'tick', evidence });
+  }
+
+  private join(given: Record<string, string>): void {
+    const member = {
+      deviceId: given['id'] ?? 'late',
+      variantId: given['variant'] ?? 'a',
+      previous: null,
+      labels: { place: given['place'] ?? 'none' },
+    };
+    this.step({ type: 'join', member });
   }
 
   private report(deviceId: string, words: string[]): void {
@@ -168,6 +235,10 @@ export class Scenario {
       else if (name === 'halted') same('halted', list(value), [...state.haltedVariants]);
       else if (name.startsWith('#')) {
         same(name, value, state.devices.get(this.deviceAt(name))?.status);
+      } else if (name.startsWith('variant-of-')) {
+        same(name, value, state.devices.get(this.deviceAt(name.slice(11)))?.variantId);
+      } else if (name.startsWith('stage-of-')) {
+        same(name, value, String(state.devices.get(name.slice(9))?.stage));
       } else {
         const counts: Record<string, number> = count(state, null, null);
         same(name, value, String(counts[name]));
@@ -184,6 +255,10 @@ export class Scenario {
     const device = devices[Number(place) - 1];
     if (!device) throw new Error(`No device ${name}`);
     return device.deviceId;
+  }
+
+  get last(): RolloutState {
+    return this.current();
   }
 
   private current(): RolloutState {
@@ -205,6 +280,18 @@ const options = (words: string[]): Record<string, string> =>
       return [word.slice(0, at), word.slice(at + 1)];
     }),
   );
+
+/** `25` percent, `3n` devices, `place:4` by label; a `!` asks for approval first. */
+function stageOf(text: string): StageInput {
+  const approval = text.endsWith('!');
+  const what = approval ? text.slice(0, -1) : text;
+  if (what.includes(':')) return { selector: what.replace(':', '='), approval };
+  return what.endsWith('n')
+    ? { count: Number(what.slice(0, -1)), approval }
+    : { percent: Number(what), approval };
+}
+
+type StageInput = RolloutSpecInput['stages'][number];
 
 function same(what: string, wanted: unknown, seen: unknown): void {
   const [a, b] = [JSON.stringify(wanted), JSON.stringify(seen)];

@@ -1,6 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { judgeFailedShare, replay } from '../src/index.js';
+import {
+  judgeAccuracy,
+  judgeDeviceShare,
+  judgeFailedShare,
+  replay,
+  rewindRollout,
+} from '../src/index.js';
 import { Scenario } from './scenario.js';
 
 const folder = fileURLToPath(new URL('./scenarios/', import.meta.url));
@@ -26,7 +32,14 @@ describe('rollout scenarios', () => {
       const scenario = runAll(name);
       const { initial, log, all } = scenario;
       expect(initial && replay(initial, log).decisions).toEqual(all);
+      expect(initial && replay(rewindRollout(scenario.last), log).decisions).toEqual(all);
       for (const decision of all) {
+        if (decision.rule === 'accuracy' && decision.numbers && decision.outcome !== 'hold') {
+          expect(judgeAccuracy(decision.numbers)).toBe(decision.outcome);
+        }
+        if (decision.rule === 'latency' && decision.numbers && decision.outcome !== 'hold') {
+          expect(judgeDeviceShare(decision.numbers)).toBe(decision.outcome);
+        }
         if (decision.rule === 'failed-share') {
           expect(judgeFailedShare(decision.numbers)).toBe(decision.outcome);
         }
