@@ -136,6 +136,17 @@ describe('a fleet, driven from the command line', () => {
     expect((await cli('releases', 'list')).stdout).toMatch(new RegExp(`${releaseId}.*signed`));
   });
 
+  it('shows what a rollout would do before it is written', async () => {
+    const flags = ['--stages', '1n,100!', '--soak', '10', '--accuracy', '1,6', '--control', '10'];
+    const preview = await json<{ devices: number; bytes: number; seconds: number }>(
+      ...['rollouts', 'preview', releaseId, planId, ...flags],
+    );
+    expect(preview).toMatchObject({ devices: 1, seconds: 10, misfits: [] });
+    expect(preview.bytes).toBeGreaterThan(0);
+    const wrong = await cli('rollouts', 'preview', releaseId, planId, '--accuracy', '6,1');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/^ROLLOUT_SPEC/)]);
+  });
+
   it('rolls out, watches to the end, and shows the hash that the device loaded', async () => {
     ({ id: rolloutId } = await json<{ id: string }>(
       ...['rollouts', 'create', releaseId, planId, '--stages', '100', '--soak', '0'],

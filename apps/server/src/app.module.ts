@@ -22,7 +22,12 @@ import { Keyring } from './release/keyring.js';
 import { Releases } from './release/releases.js';
 import { ReleasesController } from './release/releases.controller.js';
 import { DeliveryService } from './rollout/delivery.js';
+import { Drafts } from './rollout/drafts.js';
+import { LateJoiners } from './rollout/late-joiners.js';
+import { Members } from './rollout/members.js';
 import { Offers } from './rollout/offers.js';
+import { Previews } from './rollout/previews.js';
+import { RolloutEvidence } from './rollout/rollout-evidence.js';
 import { RolloutStore } from './rollout/rollout-store.js';
 import { RolloutTicker } from './rollout/rollout-ticker.js';
 import { RolloutViews } from './rollout/rollout-views.js';
@@ -69,16 +74,21 @@ export class AppModule {
         DeviceChannel,
         DeviceMessages,
         Devices,
+        Drafts,
         Enrolment,
         EventStream,
         Housekeeping,
         Jobs,
+        LateJoiners,
         Library,
+        Members,
         Metrics,
         MqttEdge,
         Offers,
         Plans,
+        Previews,
         Releases,
+        RolloutEvidence,
         RolloutStore,
         RolloutTicker,
         RolloutViews,

@@ -99,6 +99,10 @@ export class Draft {
     this.head = { ...this.head, haltedVariants: [...this.head.haltedVariants, variantId] };
   }
 
+  markStarted(): void {
+    this.head = { ...this.head, startedAt: this.now };
+  }
+
   markScheduled(): void {
     this.head = { ...this.head, scheduled: this.head.scheduled + 1 };
   }

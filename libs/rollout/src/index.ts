@@ -50,3 +50,4 @@ export {
   type Metric,
   type VariantEvidence,
 } from './gates/evidence.js';
+export { EvidenceLedger, type MeasuredWindow } from './gates/ledger.js';

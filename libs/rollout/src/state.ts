@@ -52,6 +52,7 @@ export interface RolloutHead {
   readonly status: RolloutStatus;
   /** Since when: waiting for a person ends too. */
   readonly statusSince: number;
+  readonly startedAt: number | null;
   /** Index of the open stage; -1 before the start. */
   readonly stage: number;
   /** When the open stage passed its gate: its soak runs from here. */
@@ -98,6 +99,7 @@ export function headOf(state: RolloutHead): RolloutHead {
     variants: state.variants,
     status: state.status,
     statusSince: state.statusSince,
+    startedAt: state.startedAt,
     stage: state.stage,
     passedAt: state.passedAt,
     haltedVariants: state.haltedVariants,
@@ -112,6 +114,7 @@ export function headOf(state: RolloutHead): RolloutHead {
 const untouched = (createdAt: number) => ({
   status: TABLE.rollout.initial,
   statusSince: createdAt,
+  startedAt: null,
   stage: -1,
   passedAt: null,
   haltedVariants: [],

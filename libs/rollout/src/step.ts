@@ -84,6 +84,7 @@ function obey(draft: Draft, event: OrderEvent): void {
   if (!draft.move(event.type)) return;
   switch (event.type) {
     case 'start':
+      draft.markStarted();
       decideOrder(draft, 'start', event);
       holdControlsBack(draft);
       openNextStage(draft);

@@ -24,6 +24,7 @@ export const deviceSchema = z.object({
   generation: z.number(),
   running: runningSchema.nullable(),
   failure: failureSchema.nullable(),
+  quarantinedAt: instantSchema.nullable(),
   profileSha256: sha256Schema.nullable(),
   createdAt: instantSchema,
   seenAt: instantSchema.nullable(),
@@ -93,3 +94,7 @@ export const askToMeasure = (api: ApiClient, id: string): Promise<{ asked: true 
   api.post(`${pathOf(id)}/measure`, {}, askedSchema);
 
 const pathOf = (id: string): string => `/devices/${encodeURIComponent(id)}`;
+
+/** Lets rollouts take a device again that failed too often. */
+export const endQuarantine = (api: ApiClient, id: string): Promise<Device> =>
+  api.delete(`/devices/${encodeURIComponent(id)}/quarantine`, deviceSchema);

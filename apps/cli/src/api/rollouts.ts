@@ -16,12 +16,14 @@ export const rolloutSchema = summarySchema.extend({
   stage: z.number(),
   stages: z.array(
     z.object({
-      percent: z.number(),
+      name: z.string(),
+      percent: z.number().nullable(),
       devices: z.number(),
       counts: z.record(z.string(), z.number()),
     }),
   ),
   haltedVariants: z.array(z.string()),
+  evidence: z.record(z.string(), z.record(z.string(), z.unknown())).nullable(),
   devices: z.array(
     z.object({
       deviceId: z.string(),
@@ -42,17 +44,60 @@ const listSchema = z.object({ rollouts: z.array(summarySchema) });
 const decisionsSchema = z.object({ decisions: z.array(z.record(z.string(), z.unknown())) });
 export type Decision = z.infer<typeof decisionsSchema>['decisions'][number];
 
-/** What a rollout may do and when it must stop; percents are cumulative. */
+/** Which devices a stage takes: one of percent, count (both cumulative) and selector. */
+export interface StageRequest {
+  readonly percent?: number;
+  readonly count?: number;
+  readonly selector?: string;
+  readonly approval?: boolean;
+}
+
+/** What a rollout may do and when it must stop; the server checks it, and knows more fields. */
 export interface RolloutRequest {
   readonly releaseId: string;
   readonly planId: string;
-  readonly stages: readonly { readonly percent: number }[];
-  readonly gate: { readonly maxFailedShare: number; readonly minSample: number };
+  readonly stages: readonly StageRequest[];
+  readonly gate: { readonly maxFailedShare: number; readonly minSample: number } & Readonly<
+    Record<string, unknown>
+  >;
   readonly soakSeconds: number;
   readonly deviceDeadlineSeconds: number;
+  readonly [further: string]: unknown;
 }
 
-export type Order = 'start' | 'pause' | 'resume' | 'abort';
+const previewSchema = z.object({
+  devices: z.number(),
+  controls: z.number(),
+  variants: z.array(
+    z.object({
+      variantId: z.string(),
+      precision: z.string(),
+      devices: z.number(),
+      artifactBytes: z.number(),
+      expectedAccuracy: z.number().nullable(),
+    }),
+  ),
+  stages: z.array(
+    z.object({
+      name: z.string(),
+      devices: z.number(),
+      bytes: z.number(),
+      seconds: z.number(),
+    }),
+  ),
+  bytes: z.number(),
+  seconds: z.number(),
+  deviceSeconds: z.number().nullable(),
+  expectedAccuracy: z.object({ before: z.number(), after: z.number() }).nullable(),
+  misfits: z.array(z.object({ deviceId: z.string(), why: z.string() })),
+});
+export type Preview = z.infer<typeof previewSchema>;
+
+export type Order = 'start' | 'approve' | 'pause' | 'resume' | 'abort';
+
+/** What a rollout would do; nothing is written. */
+export const previewRollout = (api: ApiClient, request: RolloutRequest): Promise<Preview> =>
+  api.post('/rollouts/preview', request, previewSchema);
 
 export const createRollout = (api: ApiClient, request: RolloutRequest): Promise<Rollout> =>
   api.post('/rollouts', request, rolloutSchema);

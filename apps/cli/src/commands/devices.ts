@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import {
   askToMeasure,
   createClaimToken,
+  endQuarantine,
   getDevice,
   latestProfile,
   listDevices,
@@ -102,6 +103,13 @@ export function addDevices(program: Command, context: Context): void {
     );
 
   addBudget(group, context);
+
+  apiCommand(group, 'end-quarantine', 'lets rollouts take a device again that failed too often')
+    .argument('<device>')
+    .action(async (id: string, options: ApiOptions) => {
+      const device = await endQuarantine(connect(options, context), id);
+      show(device, options, context, () => devicesText([device], terminal));
+    });
 
   apiCommand(group, 'measure', 'asks a device to measure itself again')
     .argument('<device>')
@@ -229,7 +237,7 @@ function deviceText(
   const rows: [string, string][] = [
     ['device', `${device.id} (${device.name})`],
     ['labels', labels.join(', ') || 'none'],
-    ['state', device.state],
+    ['state', device.quarantinedAt === null ? device.state : `${device.state}, in quarantine`],
     ['budget', budgetText(device.budget)],
     ['seen', ago(device.seenAt, Date.now())],
   ];

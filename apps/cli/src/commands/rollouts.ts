@@ -9,54 +9,49 @@ import {
   hasEnded,
   listRollouts,
   orderRollout,
+  previewRollout,
   type Decision,
   type Order,
   type Rollout,
   type RolloutSummary,
 } from '../api/rollouts.js';
 import { EXIT } from '../exit.js';
-import { listOf, positive, share, whole } from '../option-values.js';
 import { ago, bytes } from '../output/figures.js';
+import { previewText } from '../output/rollout-preview.js';
 import { showRollout } from '../output/rollout-progress.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
+import { requestOf, withRolloutOptions, type RequestOptions } from './rollout-request.js';
 
 const WATCH_MS = 500;
-
-interface CreateOptions extends ApiOptions {
-  stages: number[];
-  maxFailedShare: number;
-  minSample: number;
-  soak: number;
-  deadline: number;
-}
 
 export function addRollouts(program: Command, context: Context): void {
   const group = program.command('rollouts').description('staged rollouts');
   const { terminal } = context;
 
-  apiCommand(group, 'create', 'plans a rollout; nothing is sent before its start')
+  const create = apiCommand(group, 'create', 'plans a rollout; nothing is sent before its start')
     .argument('<release>')
     .argument('<plan>')
-    .option('--stages <percents>', 'cumulative percents', listOf(positive), [5, 25, 100])
-    .option('--max-failed-share <share>', 'share of failed devices that halts it', share, 0.1)
-    .option('--min-sample <N>', 'results that a stage needs to pass', whole(1), 1)
-    .option('--soak <seconds>', 'how long a settled stage is watched', whole(0), 60)
-    .option('--deadline <seconds>', 'time that a device has for its result', whole(1), 900)
-    .action(async (releaseId: string, planId: string, options: CreateOptions) => {
-      const { stages, maxFailedShare, minSample, soak, deadline } = options;
-      const rollout = await createRollout(connect(options, context), {
-        ...{ releaseId, planId },
-        stages: stages.map((percent) => ({ percent })),
-        gate: { maxFailedShare, minSample },
-        soakSeconds: soak,
-        deviceDeadlineSeconds: deadline,
-      });
+    .action(async (releaseId: string, planId: string, options: RequestOptions) => {
+      const request = await requestOf(releaseId, planId, options);
+      const rollout = await createRollout(connect(options, context), request);
       show(rollout, options, context, () => rolloutText(rollout, terminal));
     });
+  withRolloutOptions(create);
+
+  const preview = apiCommand(group, 'preview', 'what a rollout would do; nothing is written')
+    .argument('<release>')
+    .argument('<plan>')
+    .action(async (releaseId: string, planId: string, options: RequestOptions) => {
+      const request = await requestOf(releaseId, planId, options);
+      const answer = await previewRollout(connect(options, context), request);
+      show(answer, options, context, (shown) => previewText(shown, terminal));
+    });
+  withRolloutOptions(preview);
 
   order(group, context, 'start', 'opens the first stage');
+  order(group, context, 'approve', 'opens the stage that asks for it; --why is needed');
   order(group, context, 'pause', 'opens no stage and begins no device until it is resumed');
   order(group, context, 'resume', 'lets a paused or held rollout go on').option(
     '--promote',
@@ -157,9 +152,9 @@ function rolloutText(rollout: Rollout, terminal: Terminal): string {
   const stages = table(
     terminal,
     ['stage', 'up to', 'devices', 'where they stand'],
-    rollout.stages.map(({ percent, devices, counts }, at) => [
+    rollout.stages.map(({ name, devices, counts }, at) => [
       `${at + 1}${at === rollout.stage ? ' open' : ''}`,
-      `${percent} %`,
+      name,
       String(devices),
       Object.entries(counts)
         .filter(([, some]) => some > 0)

@@ -104,13 +104,13 @@ function deviceRows(
 }
 
 function stageRows({ stages }: Rollout): Row[] {
-  return stages.map(({ percent, devices, counts }, at) => {
-    const waiting = counts['waiting'] ?? 0;
+  return stages.map(({ name, devices, counts }, at) => {
+    const waiting = (counts['waiting'] ?? 0) + (counts['control'] ?? 0);
     const atWork = (counts['sent'] ?? 0) + (counts['working'] ?? 0) + (counts['backoff'] ?? 0);
     const told = Object.entries(counts).filter(([, some]) => some > 0);
     return {
       key: String(at),
-      name: `stage ${at + 1}, ${percent} %`,
+      name: `stage ${at + 1}, ${name}`,
       done: devices - waiting - atWork,
       total: devices,
       status: told.map(([status, some]) => `${some} ${status}`).join(', '),

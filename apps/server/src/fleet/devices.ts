@@ -70,6 +70,18 @@ export class Devices {
     return viewOf(row);
   }
 
+  /** Lets rollouts take a device again. @throws ServerError NOT_FOUND */
+  async endQuarantine(deviceId: string): Promise<DeviceView> {
+    await this.row(deviceId);
+    const row = await this.database.write((transaction) =>
+      transaction.device.update({
+        where: { id: deviceId },
+        data: { quarantinedAt: null, faults: [] },
+      }),
+    );
+    return viewOf(row);
+  }
+
   /** The newest profiles first. @throws ServerError NOT_FOUND */
   async profiles(deviceId: string): Promise<z.infer<typeof profilesSchema>> {
     await this.row(deviceId);
@@ -159,6 +171,7 @@ function viewOf(row: Device): DeviceView {
     generation: row.generation,
     running: fromJson(runningSchema.nullable(), row.running),
     failure: fromJson(failureSchema.nullable(), row.failure),
+    quarantinedAt: row.quarantinedAt?.toISOString() ?? null,
     profileSha256: row.profileSha256,
     createdAt: row.createdAt.toISOString(),
     seenAt: row.seenAt?.toISOString() ?? null,

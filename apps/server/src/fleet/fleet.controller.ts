@@ -1,4 +1,4 @@
-import { Controller, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Patch, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import {
   enrolRequestSchema,
@@ -77,6 +77,13 @@ export class FleetController {
   @Returns(profilesSchema)
   profiles(@Param('id') id: string): Promise<z.infer<typeof profilesSchema>> {
     return this.devices.profiles(id);
+  }
+
+  /** Lets rollouts take a device again that failed too often. */
+  @Delete('devices/:id/quarantine')
+  @Returns(deviceSchema)
+  endQuarantine(@Param('id') id: string): Promise<DeviceView> {
+    return this.devices.endQuarantine(id);
   }
 
   /** Asks the device to measure itself; its new profile arrives when it is done. */

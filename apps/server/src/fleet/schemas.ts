@@ -60,6 +60,8 @@ export const deviceSchema = z.object({
   generation: z.number().int(),
   running: runningSchema.nullable(),
   failure: failureSchema.nullable(),
+  /** Since when no rollout takes it, because it failed too often. */
+  quarantinedAt: instantSchema.nullable(),
   profileSha256: sha256Schema.nullable(),
   createdAt: instantSchema,
   seenAt: instantSchema.nullable(),

@@ -17,7 +17,15 @@ import { Database, type Transaction } from '../persistence/database.js';
 import { toJson } from '../persistence/json.js';
 
 /** Statuses in which time alone can change something. */
-export const LIVE: readonly RolloutStatus[] = ['running', 'paused', 'held', 'halting', 'aborting'];
+export const LIVE: readonly RolloutStatus[] = [
+  'draft',
+  'running',
+  'awaiting',
+  'paused',
+  'held',
+  'halting',
+  'aborting',
+];
 
 const STATES_KEPT = 32;
 
@@ -65,6 +73,11 @@ export class RolloutStore {
     });
   }
 
+  /** A rollout as it was left by the last step. @throws ServerError NOT_FOUND */
+  async current(rolloutId: string): Promise<RolloutState> {
+    return this.states.get(rolloutId) ?? (await this.load(this.database.read, rolloutId));
+  }
+
   /** Reads a rollout. @throws ServerError NOT_FOUND */
   async load(client: Database['read'] | Transaction, rolloutId: string): Promise<RolloutState> {
     const row = await client.rollout.findUnique({ where: { id: rolloutId } });
@@ -98,9 +111,17 @@ export class RolloutStore {
     for (const deviceId of changed) {
       const record = state.devices.get(deviceId);
       if (!record) continue;
+      if (!before.devices.has(deviceId)) {
+        const position = [...state.devices.keys()].indexOf(deviceId);
+        await transaction.rolloutDevice.create({
+          data: { rolloutId, position, ...columns(record) },
+        });
+        continue;
+      }
+      const { status, variantId } = record;
       await transaction.rolloutDevice.update({
         where: { rolloutId_deviceId: { rolloutId, deviceId } },
-        data: { status: record.status, record: toJson(record) },
+        data: { status, variantId, record: toJson(record) },
       });
     }
     const last = await transaction.rolloutEvent.findFirst({
@@ -119,14 +140,13 @@ export class RolloutStore {
     return { state, effects, decisions };
   }
 
-  /** Ids of rollouts that a tick may change. */
-  async live(): Promise<string[]> {
-    const rows = await this.database.read.rollout.findMany({
+  /** Rollouts that a tick may change. */
+  async live(): Promise<{ id: string; releaseId: string }[]> {
+    return this.database.read.rollout.findMany({
       where: { status: { in: [...LIVE] } },
-      select: { id: true },
+      select: { id: true, releaseId: true },
       orderBy: { createdAt: 'asc' },
     });
-    return rows.map(({ id }) => id);
   }
 
   private keep(state: RolloutState): void {

@@ -12,7 +12,9 @@ import { notFound } from '../errors.js';
 import type { Rollout } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
 import { DeliveryService } from './delivery.js';
+import { RolloutEvidence } from './rollout-evidence.js';
 import { RolloutStore } from './rollout-store.js';
+import { stageNames } from './stage-names.js';
 import type { RolloutSummary, RolloutView } from './schemas.js';
 
 const LISTED = 200;
@@ -25,6 +27,7 @@ export class RolloutViews {
     private readonly database: Database,
     private readonly store: RolloutStore,
     private readonly delivery: DeliveryService,
+    private readonly evidence: RolloutEvidence,
   ) {}
 
   async list(): Promise<{ rollouts: RolloutSummary[] }> {
@@ -52,11 +55,13 @@ export class RolloutViews {
       ...summaryOf(row),
       spec: state.spec,
       stage: state.stage,
-      stages: state.spec.stages.map(({ percent }, stage) => {
+      stages: stageNames(state.spec).map((name, stage) => {
         const counts = count(state, stage, null);
-        return { percent, devices: Object.values(counts).reduce((a, b) => a + b, 0), counts };
+        const devices = Object.values(counts).reduce((a, b) => a + b, 0);
+        return { name, percent: state.spec.stages[stage]?.percent ?? null, devices, counts };
       }),
       haltedVariants: [...state.haltedVariants],
+      evidence: await this.evidence.of(state, row.releaseId, Date.now()),
       devices: [...state.devices.values()].map((record) => ({
         deviceId: record.deviceId,
         variantId: record.variantId,

@@ -2,12 +2,15 @@ import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
+import { Previews } from './previews.js';
 import { RolloutViews } from './rollout-views.js';
 import { Rollouts } from './rollouts.js';
 import {
   abortSchema,
+  approvalSchema,
   decisionListSchema,
   orderSchema,
+  previewSchema,
   replaySchema,
   resumeSchema,
   rolloutListSchema,
@@ -15,6 +18,7 @@ import {
   rolloutViewSchema,
   type AbortRequest,
   type OrderRequest,
+  type Preview,
   type ResumeRequest,
   type RolloutRequest,
   type RolloutView,
@@ -26,6 +30,7 @@ export class RolloutsController {
   constructor(
     private readonly rollouts: Rollouts,
     private readonly views: RolloutViews,
+    private readonly previews: Previews,
   ) {}
 
   @Post()
@@ -33,6 +38,15 @@ export class RolloutsController {
   @Returns(rolloutViewSchema, 201)
   async create(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<RolloutView> {
     return this.views.get(await this.rollouts.create(request));
+  }
+
+  /** What the rollout would do; nothing is written. */
+  @Post('preview')
+  @HttpCode(200)
+  @Accepts(rolloutRequestSchema)
+  @Returns(previewSchema)
+  preview(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<Preview> {
+    return this.previews.of(request);
   }
 
   @Get()
@@ -68,6 +82,18 @@ export class RolloutsController {
     @ZodBody(orderSchema) order: OrderRequest,
   ): Promise<RolloutView> {
     await this.rollouts.order(id, { type: 'start', ...order });
+    return this.views.get(id);
+  }
+
+  @Post(':id/approve')
+  @HttpCode(200)
+  @Accepts(approvalSchema)
+  @Returns(rolloutViewSchema)
+  async approve(
+    @Param('id') id: string,
+    @ZodBody(approvalSchema) order: OrderRequest,
+  ): Promise<RolloutView> {
+    await this.rollouts.order(id, { type: 'approve', ...order });
     return this.views.get(id);
   }
 

@@ -1,35 +1,31 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import {
-  releaseSchema,
-  runningSchema,
-  signedSchema,
-  type Hello,
-  type ReportPayload,
-  type Signed,
-} from '@espalier/protocol';
+import { type Hello, type ReportPayload, type Signed } from '@espalier/protocol';
 import {
   createRollout,
-  type Member,
-  type Previous,
+  type Decision,
+  type OrderEvent,
   type RolloutEvent,
-  type RolloutSpecInput,
 } from '@espalier/rollout';
 import { TrustError, verifyReport } from '@espalier/trust';
-import { notFound, ServerError } from '../errors.js';
+import { ServerError } from '../errors.js';
 import { Devices } from '../fleet/devices.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
-import { Plans } from '../tuning/plans.js';
 import { DeliveryService } from './delivery.js';
-import { Offers, requireSigned } from './offers.js';
-import { LIVE, RolloutStore, type StoredStep } from './rollout-store.js';
+import { Drafts } from './drafts.js';
+import { LateJoiners } from './late-joiners.js';
+import { faultsSchema, Members } from './members.js';
+import { Offers } from './offers.js';
+import { RolloutEvidence } from './rollout-evidence.js';
+import { RolloutStore, type StoredStep } from './rollout-store.js';
 import type { RolloutRequest } from './schemas.js';
 
 const SENDS_AT_ONCE = 32;
+const FAULTS_KEPT = 10;
 
 /** What is left to do once a step is committed. */
 export type AfterCommit = () => Promise<void>;
@@ -43,7 +39,10 @@ export class Rollouts {
     private readonly database: Database,
     private readonly store: RolloutStore,
     private readonly offers: Offers,
-    private readonly plans: Plans,
+    private readonly drafts: Drafts,
+    private readonly members: Members,
+    private readonly evidence: RolloutEvidence,
+    private readonly joiners: LateJoiners,
     private readonly devices: Devices,
     private readonly delivery: DeliveryService,
     private readonly channel: DeviceChannel,
@@ -55,35 +54,14 @@ export class Rollouts {
    * @throws ServerError NOT_FOUND, RELEASE_UNSIGNED, RELEASE_MISMATCH, ROLLOUT_DEVICE_BUSY; RolloutError
    */
   async create(request: RolloutRequest): Promise<string> {
-    const { releaseId, planId, ...spec } = request;
-    const release = await this.database.read.release.findUnique({ where: { id: releaseId } });
-    if (!release) throw notFound(`release ${releaseId}`);
-    requireSigned(releaseId, fromJson(signedSchema.nullable(), release.signed));
-    const plan = await this.plans.get(planId);
-    if (plan.modelId !== release.modelId) {
-      throw new ServerError(
-        'RELEASE_MISMATCH',
-        409,
-        `Plan ${planId} is for model ${plan.modelId}, release ${releaseId} for ${release.modelId}.`,
-      );
-    }
-    const variants = Object.fromEntries(
-      fromJson(releaseSchema, release.document).variants.map((variant) => [
-        variant.id,
-        { modelSha256: variant.model.sha256 },
-      ]),
-    );
+    const draft = await this.drafts.of(request);
     const id = `r-${randomBytes(6).toString('hex')}`;
     const now = new Date();
     await this.database.write(async (transaction) => {
-      const members: Member[] = [];
-      for (const { deviceId, candidateId } of plan.assignments) {
-        if (candidateId === null) continue;
-        const previous = await this.previousOf(transaction, deviceId);
-        members.push({ deviceId, variantId: candidateId, previous });
-      }
-      await refuseBusy(transaction, members);
-      const state = createRollout(id, spec as RolloutSpecInput, variants, members, now.getTime());
+      const { members } = await this.members.of(transaction, draft.assignments, draft.variants);
+      await this.members.refuseBusy(transaction, members);
+      const state = createRollout(id, draft.spec, draft.variants, members, now.getTime());
+      const { releaseId, planId } = request;
       await this.store.insert(transaction, state, { releaseId, planId }, now);
     });
     return id;
@@ -93,9 +71,9 @@ export class Rollouts {
    * Carries out a person's order.
    * @throws ServerError NOT_FOUND, ROLLOUT_NOT_ALLOWED when the rollout's status has no such move
    */
-  async order(rolloutId: string, event: Exclude<RolloutEvent, { type: 'report' }>): Promise<void> {
+  async order(rolloutId: string, event: OrderEvent): Promise<void> {
     const decided = await this.stepNow(rolloutId, event);
-    if (decided === 0 && event.type !== 'tick' && event.type !== 'hello') {
+    if (decided === 0) {
       const { status } = await this.store.load(this.database.read, rolloutId);
       throw new ServerError(
         'ROLLOUT_NOT_ALLOWED',
@@ -105,10 +83,16 @@ export class Rollouts {
     }
   }
 
-  /** Lets time pass for every live rollout. */
+  /** Lets time pass for every live rollout, with what its devices measured; takes late ones in. */
   async tick(): Promise<void> {
-    for (const rolloutId of await this.store.live()) {
-      await this.stepNow(rolloutId, { type: 'tick' });
+    for (const { id, releaseId } of await this.store.live()) {
+      const now = Date.now();
+      const state = await this.store.current(id);
+      for (const member of await this.joiners.of(state, now)) {
+        await this.stepNow(id, { type: 'join', member });
+      }
+      const evidence = await this.evidence.of(state, releaseId, now);
+      await this.stepNow(id, { type: 'tick', ...(evidence ? { evidence } : {}) });
     }
   }
 
@@ -178,9 +162,9 @@ export class Rollouts {
       where: { deviceId, status: 'missing' },
       select: { rolloutId: true },
     });
-    const live = await this.store.live();
+    const live = new Set((await this.store.live()).map(({ id }) => id));
     for (const { rolloutId } of missing) {
-      if (live.includes(rolloutId)) await this.stepNow(rolloutId, { type: 'hello', deviceId });
+      if (live.has(rolloutId)) await this.stepNow(rolloutId, { type: 'hello', deviceId });
     }
     const offer = await this.offers.current(deviceId);
     if (!offer) return;
@@ -194,7 +178,7 @@ export class Rollouts {
   async offerAgain(): Promise<void> {
     const rows = await this.database.read.rolloutDevice.findMany({
       where: {
-        rolloutId: { in: await this.store.live() },
+        rolloutId: { in: (await this.store.live()).map(({ id }) => id) },
         status: { in: ['sent', 'working', 'reverting'] },
       },
       select: { deviceId: true },
@@ -225,6 +209,7 @@ export class Rollouts {
       where: { id: rolloutId },
       select: { releaseId: true },
     });
+    for (const decision of decisions) await this.recordFault(transaction, decision);
     const toSend: string[] = [];
     for (const effect of effects) {
       const { deviceId } = effect;
@@ -294,33 +279,22 @@ export class Rollouts {
     }
   }
 
-  /** What a device runs now, if it can be sent back to it. */
-  private async previousOf(transaction: Transaction, deviceId: string): Promise<Previous | null> {
-    const device = await transaction.device.findUnique({ where: { id: deviceId } });
-    const running = fromJson(runningSchema.nullable(), device?.running ?? null);
-    if (!running) return null;
-    const release = await transaction.release.findUnique({ where: { id: running.releaseId } });
-    return release?.signed ? running : null;
-  }
-}
-
-/** @throws ServerError ROLLOUT_DEVICE_BUSY */
-async function refuseBusy(transaction: Transaction, members: readonly Member[]): Promise<void> {
-  const open = await transaction.rollout.findMany({
-    where: { status: { in: ['draft', ...LIVE] } },
-    select: { id: true },
-  });
-  const busy = await transaction.rolloutDevice.findFirst({
-    where: {
-      rolloutId: { in: open.map(({ id }) => id) },
-      deviceId: { in: members.map(({ deviceId }) => deviceId) },
-    },
-  });
-  if (busy) {
-    throw new ServerError(
-      'ROLLOUT_DEVICE_BUSY',
-      409,
-      `${busy.deviceId} is in rollout ${busy.rolloutId}, which has not ended; abort that one first.`,
-    );
+  /** Keeps when a device failed, whatever the rollout, and puts it in quarantine. */
+  private async recordFault(transaction: Transaction, decision: Decision): Promise<void> {
+    if (decision.rule !== 'device') return;
+    const { deviceId, outcome, at } = decision;
+    if (!['retry', 'failed', 'quarantined'].includes(outcome)) return;
+    const { faults } = await transaction.device.findUniqueOrThrow({
+      where: { id: deviceId },
+      select: { faults: true },
+    });
+    const kept = [...fromJson(faultsSchema, faults), at].slice(-FAULTS_KEPT);
+    await transaction.device.update({
+      where: { id: deviceId },
+      data: {
+        faults: toJson(kept),
+        ...(outcome === 'quarantined' ? { quarantinedAt: new Date(at) } : {}),
+      },
+    });
   }
 }

@@ -14,6 +14,9 @@ const why = z.string().max(1024).default('');
 export const orderSchema = z.strictObject({ by, why });
 export type OrderRequest = z.infer<typeof orderSchema>;
 
+/** An approval says why. */
+export const approvalSchema = z.strictObject({ by, why: z.string().min(1).max(1024) });
+
 export const resumeSchema = z.strictObject({
   by,
   why,
@@ -49,9 +52,18 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   /** Index of the open stage; -1 before the start. */
   stage: z.number().int(),
   stages: z.array(
-    z.object({ percent: z.number(), devices: z.number().int(), counts: countsSchema }),
+    z.object({
+      /** Which devices it takes, in words: `25 %`, `10 devices`, `site=lyon`, `controls`. */
+      name: z.string(),
+      /** Cumulative; null where the stage is no percent. */
+      percent: z.number().nullable(),
+      devices: z.number().int(),
+      counts: countsSchema,
+    }),
   ),
   haltedVariants: z.array(z.string()),
+  /** What the gates see now, by variant; null before the start and where no gate asks for it. */
+  evidence: z.record(z.string(), z.record(z.string(), z.unknown())).nullable(),
   devices: z.array(
     z.object({
       deviceId: z.string(),
@@ -69,6 +81,39 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   bytesSent: z.number().int(),
 });
 export type RolloutView = z.infer<typeof rolloutViewSchema>;
+
+export const previewSchema = z.object({
+  devices: z.number().int(),
+  controls: z.number().int(),
+  variants: z.array(
+    z.object({
+      variantId: z.string(),
+      precision: z.string(),
+      devices: z.number().int(),
+      artifactBytes: z.number().int(),
+      /** As the compression report gives it; null: not measured there. */
+      expectedAccuracy: z.number().nullable(),
+    }),
+  ),
+  stages: z.array(
+    z.object({
+      name: z.string(),
+      devices: z.number().int(),
+      bytes: z.number().int(),
+      seconds: z.number(),
+    }),
+  ),
+  /** Payload bytes if every device is sent its artifact once, by itself. */
+  bytes: z.number().int(),
+  /** At least: soak, rate and slots, and what a device took in earlier rollouts. */
+  seconds: z.number(),
+  /** Median seconds from target to success that the estimate rests on; null: none measured yet. */
+  deviceSeconds: z.number().nullable(),
+  /** Mean over the devices, by the reports' evaluation; null where one has none. */
+  expectedAccuracy: z.object({ before: z.number(), after: z.number() }).nullable(),
+  misfits: z.array(z.object({ deviceId: z.string(), why: z.string() })),
+});
+export type Preview = z.infer<typeof previewSchema>;
 
 export const decisionListSchema = z.object({
   decisions: z.array(z.record(z.string(), z.unknown())),

@@ -1,0 +1,10 @@
+import type { RolloutSpec } from '@espalier/rollout';
+
+/** Which devices each stage takes, in words; the controls' last, where there are any. */
+export function stageNames(spec: RolloutSpec): string[] {
+  const names = spec.stages.map(({ percent, count, selector }) => {
+    if (percent !== undefined) return `${percent} %`;
+    return count === undefined ? String(selector) : `${count} devices`;
+  });
+  return spec.control ? [...names, 'controls'] : names;
+}
