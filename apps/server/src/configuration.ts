@@ -1,6 +1,7 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import { ServerError } from './errors.js';
+import type { DatabaseAddress } from './persistence/address.js';
 
 const port = z.coerce.number().int().min(0).max(65_535);
 const flag = z
@@ -14,11 +15,16 @@ const environmentSchema = z.object({
   PORT: port.default(8080),
   /** Where keys, models and the database live. */
   DATA_DIR: z.string().min(1).default('.espalier'),
-  /** `file:` URL of the SQLite database; by default in DATA_DIR. */
+  /** `file:` URL of a SQLite database, or a `postgresql:` one; by default SQLite in DATA_DIR. */
   DATABASE_URL: z
     .string()
-    .regex(/^file:.+/, 'must be a file: URL')
+    .regex(/^(file:.+|postgres(ql)?:\/\/.+)/, 'must be a file: or postgresql: URL')
     .optional(),
+  /**
+   * PostgreSQL: a server that has not renewed its lease for so long is replaced by one that waits.
+   * Servers of one database share DATA_DIR, which holds their keys and models, and BROKER_URL.
+   */
+  LEASE_SECONDS: z.coerce.number().min(1).max(3600).default(15),
   /** MQTT broker; with none given the server starts its own. */
   BROKER_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
   /** Broker address that devices are told at enrolment, where it differs from BROKER_URL. */
@@ -73,7 +79,8 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     host: env.HOST,
     port: env.PORT,
     dataDir,
-    databasePath: resolve(env.DATABASE_URL?.slice('file:'.length) ?? join(dataDir, 'espalier.db')),
+    database: addressOf(env.DATABASE_URL, dataDir),
+    leaseMs: env.LEASE_SECONDS * 1000,
     brokerUrl: env.BROKER_URL ?? null,
     brokerPublicUrl: env.BROKER_PUBLIC_URL ?? null,
     brokerPort: env.BROKER_PORT,
@@ -90,6 +97,12 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     },
     telemetryDays: env.TELEMETRY_DAYS,
   };
+}
+
+function addressOf(url: string | undefined, dataDir: string): DatabaseAddress {
+  if (url !== undefined && !url.startsWith('file:')) return { kind: 'postgresql', url };
+  const path = resolve(url?.slice('file:'.length) ?? join(dataDir, 'espalier.db'));
+  return { kind: 'sqlite', path };
 }
 
 const bytesOrNull = (kib: number | undefined): number | null =>

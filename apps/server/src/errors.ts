@@ -4,6 +4,7 @@ export type ServerErrorCode =
   | 'DATABASE_TOO_NEW'
   | 'DATABASE_CHANGED'
   | 'DATABASE_IN_USE'
+  | 'LEASE_LOST'
   | 'SERVER_BUSY'
   | 'SERVER_INTERNAL'
   | 'REQUEST_INVALID'

@@ -4,6 +4,7 @@ import { parseConfiguration } from './configuration.js';
 import { startServer } from './server.js';
 
 const STOP_TIMEOUT_MS = 15_000;
+const LEASE_LOST_EXIT = 3;
 const LOG_BUFFER_BYTES = 4 * 2 ** 20;
 
 async function main(): Promise<void> {
@@ -11,7 +12,11 @@ async function main(): Promise<void> {
   // A log that nobody reads may lose lines; it may not hold the server up.
   const log = pino.destination({ dest: 2, sync: false, maxLength: LOG_BUFFER_BYTES });
   const logger = pino({ level: configuration.logLevel }, log);
-  const server = await startServer(configuration, logger);
+  // Another server is active: whatever this one still does would be a former server's.
+  const server = await startServer(configuration, logger, (why) => {
+    process.stderr.write(`${JSON.stringify({ code: 'LEASE_LOST', message: why })}\n`);
+    process.exit(LEASE_LOST_EXIT);
+  });
   let stopping = false;
   const stop = (why: string): void => {
     if (stopping) return;

@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { AddressInfo } from 'node:net';
 import multipart from '@fastify/multipart';
 import { NestFactory } from '@nestjs/core';
@@ -13,11 +13,9 @@ import { Metrics } from './http/metrics.js';
 import { PinoLogger } from './http/pino-logger.js';
 import { ProblemFilter } from './http/problem.js';
 import { Database } from './persistence/database.js';
-import { migrate } from './persistence/migrate.js';
-import { lockDatabase } from './persistence/server-lock.js';
+import { claimDatabase } from './persistence/claim.js';
 import { Keyring } from './release/keyring.js';
 
-const LOCK_WAIT_MS = 5_000;
 const JSON_BODY_BYTES = 1024 * 1024;
 
 /** A running server. */
@@ -28,19 +26,24 @@ export interface RunningServer {
 }
 
 /**
- * Starts the server: lock, migrate, raise the epoch, keys, then the API, the broker and the clock.
+ * Starts the server: become the active one, migrate, raise the epoch, keys, then the API, the broker
+ * and the clock.
+ * @param onLost called when another server has become the active one
  * @throws ServerError DATABASE_IN_USE, DATABASE_TOO_NEW, DATABASE_CHANGED
  */
 export async function startServer(
   configuration: Configuration,
   pino: Logger,
+  onLost: (why: string) => void,
 ): Promise<RunningServer> {
   mkdirSync(configuration.dataDir, { recursive: true });
-  mkdirSync(dirname(configuration.databasePath), { recursive: true });
-  const unlock = lockDatabase(configuration.databasePath, LOCK_WAIT_MS);
+  const { applied, letGo } = await claimDatabase(configuration.database, {
+    leaseMs: configuration.leaseMs,
+    onLost,
+    onWait: () => pino.info('another server is active; this one waits'),
+  });
   try {
-    const applied = migrate(configuration.databasePath);
-    const database = await Database.open(configuration.databasePath);
+    const database = await Database.open(configuration.database);
     pino.info({ applied, epoch: database.epoch }, 'database open');
     const keyring = Keyring.open(
       join(configuration.dataDir, 'keys'),
@@ -68,11 +71,11 @@ export async function startServer(
         app.get(EventStream).close();
         await app.close();
         await database.close();
-        unlock();
+        await letGo();
       },
     };
   } catch (cause) {
-    unlock();
+    await letGo();
     throw cause;
   }
 }

@@ -81,6 +81,11 @@ export class ServerProcess {
     return new URL(brokerUrl).port;
   }
 
+  /** Resolves with the exit code when the process has ended by itself. */
+  exited(): Promise<number | null> {
+    return new Promise((resolve) => this.child?.once('exit', (code) => resolve(code)));
+  }
+
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {
     const { child } = this;
     if (!child || child.exitCode !== null || child.signalCode !== null) return null;

@@ -38,7 +38,7 @@ export class Devices {
   async list(query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
     const rows = await this.database.read.device.findMany({
       where: {
-        ...whereSelected(parseSelector(query.selector)),
+        ...whereSelected(parseSelector(query.selector), this.database),
         ...(query.state ? { state: query.state } : {}),
         ...(query.cursor ? { id: { gt: query.cursor } } : {}),
       },

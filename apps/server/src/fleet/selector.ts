@@ -1,6 +1,7 @@
 import { parseSelector as parse, ProtocolError, type Selector } from '@espalier/protocol';
 import type { Prisma } from '../generated/prisma/client.js';
 import { ServerError } from '../errors.js';
+import type { Database } from '../persistence/database.js';
 
 /**
  * Parses `key=value,key2=value2`.
@@ -15,11 +16,15 @@ export function parseSelector(text: string): Selector {
   }
 }
 
-/** The selector as a database condition. */
-export function whereSelected(selector: Selector): Prisma.DeviceWhereInput {
+/** The selector as a condition of the database, each kind of which has its own way to name a key. */
+export function whereSelected(
+  selector: Selector,
+  { kind }: Pick<Database, 'kind'>,
+): Prisma.DeviceWhereInput {
   return {
-    AND: Object.entries(selector).map(([key, value]) => ({
-      labels: { path: `$."${key}"`, equals: value },
-    })),
+    AND: Object.entries(selector).map(([key, value]) => {
+      const path = kind === 'sqlite' ? `$."${key}"` : ([key] as unknown as string);
+      return { labels: { path, equals: value } };
+    }),
   };
 }

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Sqlite from 'better-sqlite3';
 import { Database, raise } from './database.js';
-import { migrate, SQLITE_MIGRATIONS } from './migrate.js';
+import { migrateSqlite as migrate } from './migrate-sqlite.js';
+import { shippedFolder } from './migrations.js';
 import { lockDatabase } from './server-lock.js';
 
 let folder: string;
@@ -20,7 +21,7 @@ const code = (name: string): Error => expect.objectContaining({ code: name }) as
 
 describe('a migration', () => {
   it('brings an empty file to the newest schema once, and records what it did', () => {
-    const shipped = readdirSync(SQLITE_MIGRATIONS).filter((name) => name.endsWith('.sql'));
+    const shipped = readdirSync(shippedFolder('sqlite')).filter((name) => name.endsWith('.sql'));
     expect(migrate(path)).toEqual(shipped.sort());
     expect(migrate(path)).toEqual([]);
   });
@@ -54,10 +55,13 @@ describe('a migration', () => {
   });
 
   function copyMigrations(to: string, change: string): void {
-    const names = readdirSync(SQLITE_MIGRATIONS).filter((name) => name.endsWith('.sql'));
+    const names = readdirSync(shippedFolder('sqlite')).filter((name) => name.endsWith('.sql'));
     mkdirSync(to);
     for (const name of names) {
-      writeFileSync(join(to, name), readFileSync(join(SQLITE_MIGRATIONS, name), 'utf8') + change);
+      writeFileSync(
+        join(to, name),
+        readFileSync(join(shippedFolder('sqlite'), name), 'utf8') + change,
+      );
     }
   }
 });
@@ -74,7 +78,7 @@ describe('the database', () => {
     migrate(path);
     const epochs: number[] = [];
     while (epochs.length < 3) {
-      const database = await Database.open(path);
+      const database = await Database.open({ kind: 'sqlite', path });
       epochs.push(database.epoch);
       await database.close();
     }
@@ -85,7 +89,7 @@ describe('the database', () => {
     let database: Database;
     beforeEach(async () => {
       migrate(path);
-      database = await Database.open(path, 200);
+      database = await Database.open({ kind: 'sqlite', path }, 200);
     });
     afterEach(() => database.close());
 

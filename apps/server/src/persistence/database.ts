@@ -1,6 +1,7 @@
-import { PrismaBetterSQLite3 } from '@prisma/adapter-better-sqlite3';
 import { ServerError } from '../errors.js';
-import { PrismaClient, type Prisma } from '../generated/prisma/client.js';
+import type { Prisma, PrismaClient } from '../generated/prisma/client.js';
+import type { DatabaseAddress } from './address.js';
+import { openClients, WRITER_NAME } from './clients.js';
 
 /** What a write may use: the client bound to the current transaction. */
 export type Transaction = Prisma.TransactionClient;
@@ -14,8 +15,10 @@ const QUEUE_LIMIT = 10_000;
 const BATCH_LIMIT = 64;
 
 /**
- * The database: `read` is a connection that cannot write; every write goes through one queue, one
- * transaction at a time, several writes to a transaction, each undone alone when it fails.
+ * The database: `read` cannot write; every write goes through one queue, one transaction at a time,
+ * several writes to a transaction, each undone alone when it fails. On PostgreSQL each transaction
+ * first makes sure that the epoch is still this server's, and holds it until it is committed: a
+ * server that was replaced meanwhile writes nothing more.
  */
 export class Database {
   readonly read: PrismaClient;
@@ -26,23 +29,34 @@ export class Database {
   private readonly rollbackListeners: (() => void)[] = [];
 
   private constructor(
-    databasePath: string,
+    private readonly address: DatabaseAddress,
     private readonly queueLimit: number,
   ) {
-    const url = `file:${databasePath}`;
-    this.writer = new PrismaClient({ adapter: new PrismaBetterSQLite3({ url }) });
-    this.read = new PrismaClient({ adapter: new PrismaBetterSQLite3({ url, readonly: true }) });
+    ({ writer: this.writer, reader: this.read } = openClients(address));
   }
 
   /**
    * Opens a migrated database and raises its epoch: whoever served it before is older now.
    * @param queueLimit most writes that may wait
    */
-  static async open(databasePath: string, queueLimit = QUEUE_LIMIT): Promise<Database> {
-    const database = new Database(databasePath, queueLimit);
-    await database.writer.$executeRawUnsafe('PRAGMA synchronous = FULL');
+  static async open(address: DatabaseAddress, queueLimit = QUEUE_LIMIT): Promise<Database> {
+    const database = new Database(address, queueLimit);
+    if (address.kind === 'sqlite') {
+      await database.writer.$executeRawUnsafe('PRAGMA synchronous = FULL');
+    } else {
+      // A former server that was stopped within a transaction would hold its locks for ever.
+      await database.writer.$queryRawUnsafe(
+        `SELECT pg_terminate_backend(pid)::text FROM pg_stat_activity
+         WHERE datname = current_database() AND application_name = '${WRITER_NAME}'
+           AND pid <> pg_backend_pid()`,
+      );
+    }
     database.currentEpoch = await database.write((transaction) => raise(transaction, 'epoch'));
     return database;
+  }
+
+  get kind(): DatabaseAddress['kind'] {
+    return this.address.kind;
   }
 
   /** This server's lease: higher than that of every server before it on this database. */
@@ -103,11 +117,26 @@ export class Database {
     for (const listener of this.rollbackListeners) listener();
   }
 
+  /** @throws ServerError LEASE_LOST */
+  private async refuseFormer(transaction: Transaction): Promise<void> {
+    if (this.kind === 'sqlite' || this.currentEpoch === 0) return;
+    const rows = await transaction.$queryRawUnsafe<{ value: number }[]>(
+      `SELECT value FROM "Counter" WHERE name = 'epoch' FOR SHARE`,
+    );
+    if (rows[0]?.value === this.currentEpoch) return;
+    throw new ServerError(
+      'LEASE_LOST',
+      503,
+      `Another server is active, under epoch ${String(rows[0]?.value)}; this one had ${this.currentEpoch}.`,
+    );
+  }
+
   private async commit(batch: readonly Write[]): Promise<void> {
     const done: (() => void)[] = [];
     try {
       await this.writer.$transaction(
         async (transaction) => {
+          await this.refuseFormer(transaction);
           for (const write of batch) {
             await transaction.$executeRawUnsafe('SAVEPOINT one_write');
             try {

@@ -33,7 +33,7 @@ export class LateJoiners {
     this.passedOver.set(state.id, seen);
     const rows = await read.device.findMany({
       where: {
-        ...whereSelected(parseSelector(plan.selector)),
+        ...whereSelected(parseSelector(plan.selector), this.database),
         profileSha256: { not: null },
       },
       select: { id: true },

@@ -76,7 +76,7 @@ export class Plans {
   private async devices(
     selector: string,
   ): Promise<{ devices: PlanDevice[]; unmeasured: string[] }> {
-    const where = whereSelected(parseSelector(selector));
+    const where = whereSelected(parseSelector(selector), this.database);
     const devices: PlanDevice[] = [];
     const unmeasured: string[] = [];
     for (let after = '', full = true; full;) {

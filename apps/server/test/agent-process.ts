@@ -1,0 +1,63 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ServerProcess } from './server-process.js';
+
+const AGENT = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
+
+/** The built agent as a process of its own, in a folder of its own. */
+export class AgentProcess {
+  log = '';
+
+  private constructor(
+    readonly name: string,
+    private readonly folder: string,
+    private readonly process: ChildProcess,
+  ) {
+    process.stderr?.on('data', (part: Buffer) => {
+      this.log = (this.log + part.toString('utf8')).slice(-200_000);
+    });
+  }
+
+  /** Claims a device for it and starts it. */
+  static async start(
+    server: ServerProcess,
+    name: string,
+    flags: readonly string[] = [],
+    labels: Record<string, string> = {},
+  ): Promise<AgentProcess> {
+    const { token } = await server.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {
+      labels,
+    });
+    const folder = mkdtempSync(join(tmpdir(), 'espalier-agent-'));
+    const child = spawn(
+      process.execPath,
+      [
+        AGENT,
+        ...['--server', server.url, '--token', token, '--name', name],
+        ...['--quick-profile', '--state-dir', folder, ...flags],
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    return new AgentProcess(name, folder, child);
+  }
+
+  /** Waits until the agent has logged something, at most thirty seconds. */
+  async says(text: string): Promise<void> {
+    for (const deadline = Date.now() + 30_000; !this.log.includes(text);) {
+      if (Date.now() > deadline) throw new Error(`${this.name} never said "${text}": ${this.log}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (this.process.exitCode === null && this.process.signalCode === null) {
+      this.process.kill('SIGTERM');
+      await once(this.process, 'exit');
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
