@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { Inflate, zipSync } from 'fflate';
 import { DatasetError } from './errors.js';
 import { readNpy, writeNpy, type NpyArray } from './npy.js';
@@ -33,7 +34,14 @@ export function readNpz(bytes: Uint8Array, limits: NpzLimits = {}): Map<string, 
     if (arrays.has(name)) {
       throw new DatasetError('DATASET_CORRUPT', `The file holds two arrays named "${name}".`);
     }
-    arrays.set(name, readNpy(inflate(entry), name));
+    const content = inflate(entry);
+    if (crc32(content) !== entry.crc) {
+      throw new DatasetError(
+        'DATASET_CORRUPT',
+        `"${entry.name}" does not match its checksum: the file was damaged. Copy it again.`,
+      );
+    }
+    arrays.set(name, readNpy(content, name));
   }
   return arrays;
 }

@@ -6,6 +6,8 @@ export interface ZipEntry {
   readonly deflated: boolean;
   /** Declared size once inflated, in bytes. */
   readonly size: number;
+  /** Declared CRC-32 of the inflated content. */
+  readonly crc: number;
   readonly content: Uint8Array;
 }
 
@@ -99,7 +101,10 @@ function entryAt(
   if (view.getUint32(local, true) !== LOCAL) throw corrupt(`the entry "${name}" is missing`);
   const start = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
   if (start + packed > bytes.length) throw corrupt(`the entry "${name}" is truncated`);
-  return { name, deflated: method === 8, size, content: bytes.subarray(start, start + packed) };
+  return {
+    ...{ name, deflated: method === 8, size, crc: view.getUint32(at + 16, true) },
+    content: bytes.subarray(start, start + packed),
+  };
 }
 
 /** Reads the 64-bit fields of an entry's ZIP64 extension one after another. */

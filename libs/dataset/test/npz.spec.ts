@@ -115,6 +115,22 @@ describe('npz', () => {
     });
   });
 
+  it('refuses values that were damaged, by their checksum', () => {
+    const stored = zipSync(
+      {
+        'x.npy': npy(
+          "{'descr': '|u1', 'fortran_order': False, 'shape': (2,), }",
+          Uint8Array.of(11, 22),
+        ),
+      },
+      { level: 0 },
+    );
+    expect([...(readNpz(stored).get('x')?.data ?? [])]).toEqual([11, 22]);
+    const damaged = stored.slice();
+    damaged[damaged.findIndex((byte, at) => byte === 11 && damaged[at + 1] === 22)] = 12;
+    expect(codeOf(() => readNpz(damaged))).toBe('DATASET_CORRUPT');
+  });
+
   it('answers damage with a coded error', () => {
     const sound = writeNpz({
       x: { dims: [4, 3], dtype: 'float32', data: Float32Array.from({ length: 12 }, (_, i) => i) },
