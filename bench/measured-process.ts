@@ -3,11 +3,12 @@ import { text } from 'node:stream/consumers';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
-const CLI = fileURLToPath(new URL('../../apps/cli/dist/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../apps/cli/dist/main.js', import.meta.url));
 const PEAK_MEMORY = new URL('./peak-memory.mjs', import.meta.url).href;
 
 /** A process that has ended, and what it took. */
 export interface Measured {
+  /** Null: a signal ended it. */
   readonly exitCode: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -16,11 +17,15 @@ export interface Measured {
   readonly peakRssMiB: number;
 }
 
-/** Runs `espalier` in a process of its own. */
-export async function measureEspalier(args: readonly string[]): Promise<Measured> {
+/** Runs `espalier` in a process of its own. @param mostSeconds it is killed when it takes longer */
+export async function measureEspalier(
+  args: readonly string[],
+  mostSeconds?: number,
+): Promise<Measured> {
   const startedAt = performance.now();
   const child = spawn(process.execPath, ['--import', PEAK_MEMORY, CLI, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+    ...(mostSeconds !== undefined && { timeout: 1000 * mostSeconds, killSignal: 'SIGKILL' }),
   });
   const ended = new Promise<number | null>((resolve, reject) => {
     child.on('error', reject);

@@ -6,7 +6,7 @@ import { compressionReportSchema } from '@espalier/compression';
 import { z } from 'zod';
 import { type BenchContext, type Benchmark, BenchError } from '../benchmark.js';
 import { sharedFile } from '../shared.js';
-import { type Measured, measureEspalier } from './measured-process.js';
+import { type Measured, measureEspalier } from '../measured-process.js';
 import { argumentsOf, type Row, ROWS } from './rows.js';
 
 const resultSchema = z.strictObject({

@@ -82,6 +82,10 @@ export class Propagation {
   slice(node: Node, input: number, axis: number, ids: Int32Array): void {
     const tensor = node.inputs[input];
     if (tensor === undefined || tensor === '') return;
+    if (this.graph.constant(tensor)?.dims[axis] !== ids.length) {
+      this.lockIds(ids, `${describe(node)} reads "${tensor}", which is computed or does not fit`);
+      return;
+    }
     this.siteUses.add(useKey(node, input));
     const key = `${axis}:${tensor}`;
     const known = this.sitesByKey.get(key);

@@ -1,5 +1,12 @@
 import { type Dataset, type InputCard, prepareBatch } from '@espalier/dataset';
-import { floatTensor, graphOf, type Model, type Tensor } from '@espalier/onnx';
+import {
+  elementCount,
+  floatTensor,
+  graphOf,
+  inferShapes,
+  type Model,
+  type Tensor,
+} from '@espalier/onnx';
 import { CompressionError } from '../errors.js';
 
 /** Samples that a model can be fed with. */
@@ -14,11 +21,19 @@ export interface Samples {
   feed(indices: readonly number[]): Record<string, Tensor>;
 }
 
+/** Most samples a run. */
 const BATCH = 32;
+
+/** Bytes of activations that a run should stay within, were all of them held at once. */
+const RUN_BYTES = 256 * 2 ** 20;
+
+/** The same for a model that must be run with several samples at once; beyond it, it is refused. */
+const FIXED_RUN_BYTES = 3 * RUN_BYTES;
 
 /**
  * Pairs a data set with a model's input.
- * @throws CompressionError COMPRESS_NO_INPUT when the model does not have exactly one float32 input
+ * @throws CompressionError COMPRESS_NO_INPUT when the model does not have exactly one float32 input,
+ * COMPRESS_TOO_LARGE when it takes so many samples a run that memory would not do
  */
 export function samplesFor(model: Model, dataset: Dataset, card: InputCard | undefined): Samples {
   const { inputs } = graphOf(model);
@@ -31,9 +46,19 @@ export function samplesFor(model: Model, dataset: Dataset, card: InputCard | und
   }
   const first = input.shape[0];
   const fixedBatch = typeof first === 'number' && first > 0;
+  const open = input.ranked ? [null, ...input.shape.slice(1)] : [];
+  const [, ...sample] = prepareBatch(dataset, card, [0], open).dims;
+  const runBytes = bytesOf(model, { [input.name]: [fixedBatch ? first : 1, ...sample] });
+  if (fixedBatch && first > 1 && runBytes > FIXED_RUN_BYTES) {
+    throw new CompressionError(
+      'COMPRESS_TOO_LARGE',
+      `The model takes exactly ${first} samples a run, which need ${Math.round(runBytes / 2 ** 20)} MiB; export it with a batch of 1 or an open one.`,
+    );
+  }
+  const fitting = Math.max(1, Math.floor(RUN_BYTES / runBytes));
   return {
     count: dataset.count,
-    batch: fixedBatch ? first : BATCH,
+    batch: fixedBatch ? first : Math.min(BATCH, fitting),
     fixedBatch,
     labels: dataset.y,
     feed: (indices) => {
@@ -41,6 +66,16 @@ export function samplesFor(model: Model, dataset: Dataset, card: InputCard | und
       return { [input.name]: floatTensor(dims, data) };
     },
   };
+}
+
+/** Bytes of all that a model computes from inputs of these shapes. */
+function bytesOf(model: Model, inputs: Record<string, number[]>): number {
+  const shapes = inferShapes(model, { inputs });
+  let elements = 1;
+  for (const { outputs } of graphOf(model).nodes) {
+    for (const output of outputs) elements += elementCount(shapes.get(output)?.dims ?? []);
+  }
+  return 4 * elements;
 }
 
 /** One run's samples: their numbers, and how many of them count (a fixed batch repeats the last). */

@@ -27,7 +27,15 @@ export function convolution(node: Node, p: Propagation): void {
   const group = attrInt(node, 'group', 1);
   const inChannels = transposed ? first : second * group;
   const outChannels = transposed ? second * group : first;
+  if (group < 1 || inChannels % group !== 0 || outChannels % group !== 0) {
+    p.lockInputs(node, `${describe(node)} has weights that do not fit its groups`);
+    return;
+  }
   const labels = channelInput(node, input, p);
+  if (labels && labels.ids.length !== inChannels) {
+    p.lockIds(labels.ids, `${describe(node)} has weights that do not fit its input`);
+    return;
+  }
   const layer = {
     node,
     kind: transposed ? 'conv-transpose' : 'conv',

@@ -16,8 +16,13 @@ export function transpose(node: Node, p: Propagation): void {
   const dims = p.dims(node.inputs[0] ?? '');
   if (!labels || !dims) return;
   const perm = attrInts(node, 'perm') ?? dims.map((_, i) => dims.length - 1 - i);
-  p.carry(node.outputs[0] ?? '', { axis: perm.indexOf(labels.axis), ids: labels.ids });
+  const axis = perm.indexOf(labels.axis);
+  if (axis < 0) p.lockIds(labels.ids, `${describe(node)} drops the channel axis`);
+  else p.carry(node.outputs[0] ?? '', { axis, ids: labels.ids });
 }
+
+/** Positions that a reshape may spread channels over: far more than any layer has inputs. */
+const MOST_POSITIONS = 2 ** 22;
 
 /**
  * Reshape, Flatten, Squeeze and Unsqueeze. The axes that merge or split with the channel axis are
@@ -36,7 +41,12 @@ export function reshape(node: Node, p: Propagation): void {
     p.lockIds(labels.ids, `${describe(node)} moves channels in a way that cannot be followed`);
     return;
   }
-  const spread = expand(from.slice(span.in[0], span.in[1]), labels.axis - span.in[0], labels.ids);
+  const merged = from.slice(span.in[0], span.in[1]);
+  if (merged.reduce((x, y) => x * y, 1) > MOST_POSITIONS) {
+    p.lockIds(labels.ids, `${describe(node)} spreads channels over too many positions to follow`);
+    return;
+  }
+  const spread = expand(merged, labels.axis - span.in[0], labels.ids);
   const outDims = to.slice(span.out[0], span.out[1]);
   const axis = lastVaryingAxis(outDims, spread);
   if (axis === undefined) {
@@ -190,10 +200,14 @@ export function concat(node: Node, p: Propagation): void {
     p.carry(output, first);
     return;
   }
+  if ((outDims[axis] ?? 0) > MOST_POSITIONS) {
+    p.lockInputs(node, `${describe(node)} joins more channels than can be followed`);
+    return;
+  }
   const joined: number[] = [];
   node.inputs.forEach((name, index) => {
     const labels = labelled[index];
-    if (labels) joined.push(...labels.ids);
+    if (labels) for (const id of labels.ids) joined.push(id);
     else {
       for (let i = 0; i < (known[index]?.[axis] ?? 0); i++) {
         const id = p.sets.create();
