@@ -134,10 +134,10 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   }
 
   function receive(kind: DownKind, payload: Uint8Array): void {
-    greeting.stop();
     try {
       if (kind === 'chunk') installer.chunk(payload);
       else control(kind, payload);
+      greeting.stop();
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
       log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');

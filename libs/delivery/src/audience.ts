@@ -21,6 +21,8 @@ export interface Member {
 const PRESENT_MS = 10_000;
 /** A chunk that was broadcast so lately is on its way. */
 const UNDER_WAY_MS = 1000;
+/** Most broadcast chunks that a member is known neither to hold nor to have lost. */
+const CAST_WINDOW = 15;
 
 /** The devices that get one artifact now, and which of its chunks they lack. */
 export class Audience {
@@ -28,6 +30,9 @@ export class Audience {
   /** Who asked for a chunk, longest waiting chunk first. */
   readonly wanted = new Map<number, Set<Member>>();
   readonly #castAt: Float64Array;
+  /** What was broadcast lately, latest last. */
+  readonly #casts: number[] = [];
+  #lastCastAt = -Infinity;
 
   /**
    * @param openAt when the first chunk may be sent: a moment later, so that others can join
@@ -66,6 +71,17 @@ export class Audience {
     return lacking.length >= Math.max(atLeast, present.length / 2) ? lacking : [];
   }
 
+  /**
+   * How long the next broadcast waits for those whom it is for: until half of them have told that
+   * they hold all but a window of the last ones. The slower half is repaired later.
+   */
+  waitForHalf(receivers: readonly Member[], now: number): number {
+    const wait = this.#lastCastAt + UNDER_WAY_MS - now;
+    if (wait <= 0) return 0;
+    const ready = receivers.filter((member) => this.#underWay(member) < CAST_WINDOW).length;
+    return ready * 2 >= receivers.length ? 0 : wait;
+  }
+
   /** A chunk was sent to one member. */
   sent(member: Member, index: number): void {
     this.#unwant(member, index);
@@ -75,6 +91,9 @@ export class Audience {
   /** A chunk was broadcast. */
   cast(index: number, now: number): void {
     this.#castAt[index] = now;
+    this.#lastCastAt = now;
+    this.#casts.push(index);
+    if (this.#casts.length > 2 * CAST_WINDOW) this.#casts.shift();
     for (const member of this.wanted.get(index) ?? []) member.wants.delete(index);
     this.wanted.delete(index);
   }
@@ -94,6 +113,15 @@ export class Audience {
   #isUnderWay(member: Member, index: number, now: number): boolean {
     const castAt = this.#castAt[index] ?? -Infinity;
     return castAt >= member.joinedAt && castAt >= now - UNDER_WAY_MS;
+  }
+
+  /** How many of the last broadcasts a member may still be about to get. */
+  #underWay(member: Member): number {
+    let count = 0;
+    for (const index of this.#casts) {
+      if (!member.held.has(index) && this.#isUnderWay(member, index, member.heardAt)) count += 1;
+    }
+    return count;
   }
 
   #unwant(member: Member, index: number): void {

@@ -142,7 +142,9 @@ export class Distribution {
       if (totalWait > 0) return totalWait;
       const lacking = audience.lacking(index, BROADCAST_FROM, now);
       if (lacking.length > 0) {
-        const castWait = mayBroadcast ? audience.bucket.waitMs(length, now) : Infinity;
+        const castWait = mayBroadcast
+          ? Math.max(audience.bucket.waitMs(length, now), audience.waitForHalf(lacking, now))
+          : Infinity;
         wait = Math.min(wait, castWait);
         if (castWait > 0) continue;
         audience.bucket.spend(length, now);

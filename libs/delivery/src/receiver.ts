@@ -17,7 +17,9 @@ export type ChunkVerdict =
  */
 export class Receiver {
   readonly #held: Bitmap;
-  readonly #asked = new Set<number>();
+  /** What was asked for, and how many chunks had been accepted then. */
+  readonly #asked = new Map<number, number>();
+  #accepted = 0;
   #receivedBytes: number;
 
   /**
@@ -71,6 +73,7 @@ export class Receiver {
     if (this.#held.has(frame.index)) return { kind: 'duplicate' };
     if (sha256(frame.payload) !== this.manifest.chunks[frame.index]) return refused('CHUNK_HASH');
     this.#held.set(frame.index);
+    this.#accepted += 1;
     this.#asked.delete(frame.index);
     return { kind: 'accepted', offset: frame.index * this.manifest.chunkSize };
   }
@@ -93,8 +96,18 @@ export class Receiver {
       indices.push(index);
       if (indices.length === room) break;
     }
-    for (const index of indices) this.#asked.add(index);
+    for (const index of indices) this.#asked.set(index, this.#accepted);
     return indices;
+  }
+
+  /**
+   * Gives up on chunks that so many accepted later have overtaken: a connection keeps the order, so
+   * they are lost.
+   */
+  giveUpOvertaken(by: number): void {
+    for (const [index, acceptedThen] of this.#asked) {
+      if (this.#accepted - acceptedThen > by) this.#asked.delete(index);
+    }
   }
 
   /** Gives up on what was asked for, after a stall or a new connection, so that it is asked again. */

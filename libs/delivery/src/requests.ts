@@ -36,6 +36,7 @@ export class Requests {
   /** The `need` to send now; null: enough is under way, or nothing is missing. */
   next(): Need | null {
     const { receiver, generation } = this;
+    receiver.giveUpOvertaken(2 * WINDOW);
     if (receiver.outstanding > WINDOW / 2) return null;
     const indices = receiver.ask(WINDOW);
     if (indices.length === 0) return null;

@@ -65,6 +65,11 @@ describe('an offered target', () => {
       const forged = take({ ...own, [part]: stranger[part] });
       expect(forged).toMatchObject({ kind: 'dropped', failure: { code: 'TRUST_THRESHOLD' } });
     }
+    const manifest = authority.message('cam-1', spec(1), Buffer.from('other')).manifest;
+    expect(take({ ...own, manifest })).toMatchObject({
+      kind: 'dropped',
+      failure: { code: 'TARGET_MANIFEST' },
+    });
   });
 
   it('is refused with its reason when it is authentic and cannot be taken', () => {
@@ -74,9 +79,6 @@ describe('an offered target', () => {
     expect(failureOf(take(messageOf(1, { epoch: 1 }), { ...fresh(), epoch: 2 }))).toBe(
       'TRUST_ROLLBACK',
     );
-    const own = messageOf(1);
-    const manifest = authority.message('cam-1', spec(1), Buffer.from('other')).manifest;
-    expect(failureOf(take({ ...own, manifest }))).toBe('TARGET_MANIFEST');
   });
 
   it('does not come back to life when the clock is set back', () => {

@@ -1,4 +1,4 @@
-import { assertSignedManifest } from '@espalier/delivery';
+import { assertSignedManifest, DeliveryError } from '@espalier/delivery';
 import {
   isSettled,
   type Failure,
@@ -49,11 +49,12 @@ export function takeTarget(
   let authentic: AuthenticTarget;
   try {
     authentic = authenticateTarget(message, known);
+    assertSignedManifest(message.manifest, authentic.variant.artifact);
   } catch (error) {
-    if (!(error instanceof TrustError)) throw error;
+    if (!(error instanceof TrustError || error instanceof DeliveryError)) throw error;
     return { kind: 'dropped', failure: { code: error.code, message: error.message } };
   }
-  const unfit = unfitness(message, authentic, known);
+  const unfit = unfitness(authentic, known);
   const { install } = state;
   const changes = raised(message, authentic, known, state);
   const isKnown = install?.generation === authentic.target.generation;
@@ -69,14 +70,9 @@ export function takeTarget(
 }
 
 /** Why an authentic target is refused as it is, or null. */
-function unfitness(
-  { manifest }: TargetMessage,
-  authentic: AuthenticTarget,
-  known: Known,
-): Failure | null {
+function unfitness(authentic: AuthenticTarget, known: Known): Failure | null {
   try {
     assertCurrent(authentic, known);
-    assertSignedManifest(manifest, authentic.variant.artifact);
     return null;
   } catch (error) {
     return failureOf(error);

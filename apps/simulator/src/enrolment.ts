@@ -1,0 +1,58 @@
+import { enrolResponseSchema, type Root } from '@espalier/protocol';
+import {
+  generateKeyPair,
+  parseClaimToken,
+  publicKeyBase64,
+  trustFirstRoot,
+  type KeyPair,
+} from '@espalier/trust';
+import { z } from 'zod';
+import type { Login } from './connection.js';
+
+const TIMEOUT_MS = 30_000;
+const tokenSchema = z.object({ token: z.string() });
+
+/** A device that the server knows. */
+export interface Identity {
+  readonly login: Login;
+  readonly key: KeyPair;
+  readonly root: Root;
+}
+
+/** The server did not let a simulated device in. */
+export class EnrolmentError extends Error {
+  readonly code = 'SIMULATOR_ENROLMENT';
+}
+
+/**
+ * Enrols a device as every device is: a claim token of its own, a key pair of its own, and the first
+ * root checked against the token's pin.
+ * @throws EnrolmentError, TrustError
+ */
+export async function enrol(
+  server: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+): Promise<Identity> {
+  const { token } = tokenSchema.parse(await post(server, '/api/v1/claim-tokens', { labels }));
+  const key = generateKeyPair();
+  const request = { token, publicKey: publicKeyBase64(key), name };
+  const answer = enrolResponseSchema.parse(await post(server, '/api/v1/enrolments', request));
+  const { deviceId, brokerUrl, credential } = answer;
+  const root = trustFirstRoot(answer.root, parseClaimToken(token).rootKeyId);
+  return { login: { deviceId, brokerUrl, credential }, key, root };
+}
+
+async function post(server: string, path: string, body: object): Promise<unknown> {
+  const response = await fetch(new URL(path, server), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
+  });
+  const text = await response.text();
+  if (!response.ok) {
+    throw new EnrolmentError(`POST ${path}: ${response.status} ${text.slice(0, 300)}`);
+  }
+  return JSON.parse(text);
+}

@@ -1,0 +1,56 @@
+import { fileURLToPath } from 'node:url';
+import { Child, jsonOf, until } from './child.js';
+
+const MAIN = fileURLToPath(new URL('../../apps/server/dist/main.js', import.meta.url));
+
+/** The built server as a process of its own. */
+export class Server {
+  #child: Child | null = null;
+  #url = '';
+  /** When a decision of a rollout was committed, milliseconds since 1970. */
+  readonly decisions: { readonly at: number; readonly outcome: string }[] = [];
+
+  constructor(private readonly dataDir: string) {}
+
+  get url(): string {
+    return this.#url;
+  }
+
+  async start(environment: Readonly<Record<string, string>>): Promise<void> {
+    this.#url = '';
+    this.#child = new Child(
+      process.execPath,
+      [MAIN],
+      { DATA_DIR: this.dataDir, PORT: '0', ESPALIER_SELF_SIGN: '1', ...environment },
+      (line) => this.#read(line),
+    );
+    await until(() => this.#url !== '', 'the server', 30).catch((cause: unknown) => {
+      throw new Error(this.#child?.log, { cause });
+    });
+  }
+
+  async stop(): Promise<void> {
+    await this.#child?.end();
+  }
+
+  /** Calls the API and expects success. */
+  async call<T>(method: string, path: string, body?: FormData | object): Promise<T> {
+    const isForm = body instanceof FormData;
+    const response = await fetch(`${this.#url}${path}`, {
+      method,
+      ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
+      ...(body === undefined || isForm ? {} : { headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
+    return JSON.parse(text) as T;
+  }
+
+  #read(line: string): void {
+    const said = jsonOf(line);
+    if (said?.['event'] === 'listening') this.#url = String(said['url']);
+    if (said?.['msg'] !== 'decision') return;
+    const { outcome } = said['decision'] as { outcome?: string };
+    this.decisions.push({ at: Number(said['time']), outcome: outcome ?? '' });
+  }
+}
