@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { decodeArtifact } from '@espalier/artifact';
 import { type Dataset, openDataset, parseCard, prepareBatch } from '@espalier/dataset';
 import { countModel, floatTensor, openSession, readModel } from '@espalier/onnx';
 import {
@@ -94,6 +95,28 @@ describe('compressing to a share of the multiply-accumulates', () => {
     });
     await expect(running).rejects.toMatchObject({ code: 'COMPRESS_CANCELLED' });
   }, 60_000);
+
+  it('makes the share of weights zero that is asked for, and sends fewer bytes that expand to the file', async () => {
+    const [sparse, dense] = [
+      await compress({ ...request, goals: [], precision: 'int8', sparsity: 0.5 }),
+      await compress({ ...request, goals: [], precision: 'int8' }),
+    ];
+    let [zeros, weights] = [0, 0];
+    for (const { dims, rawData, dataType } of readModel(sparse.model).graph.initializer) {
+      if (dataType !== 3 || dims.length < 2) continue;
+      weights += rawData.length;
+      zeros += rawData.filter((value) => value === 0).length;
+    }
+    expect(zeros / weights).toBeGreaterThan(0.48);
+    expect(sparse.report.quality!.before - sparse.report.quality!.after).toBeLessThan(0.03);
+    expect(sparse.artifact.bytes.length).toBeLessThan(0.75 * dense.artifact.bytes.length);
+    const { length } = sparse.model;
+    const expanded = await decodeArtifact(sparse.artifact.encoding, sparse.artifact.bytes, {
+      length,
+      maxBytes: length,
+    });
+    expect(Buffer.compare(expanded, sparse.model)).toBe(0);
+  }, 240_000);
 
   it.each<[string, Partial<CompressRequest>, string]>([
     ['a ratio over 1', { goals: [{ name: 'macs-ratio', target: 1.5 }] }, 'COMPRESS_GOAL_INVALID'],

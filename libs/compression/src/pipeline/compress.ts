@@ -6,9 +6,12 @@ import { positionsKept } from '../channels/cut.js';
 import { outputsOf } from '../evaluate.js';
 import { fidelityOf, pairedQuality } from '../report/quality.js';
 import { type CompressionReport, REPORT_SCHEMA_VERSION } from '../report/report.js';
-import { denseWidths, removedAt } from '../search/widths.js';
+import { tensorSegments } from '../weights/index.js';
+import type { Choices } from '../search/allocate.js';
+import { denseWidths, droppedAt, removedAt, type Widths } from '../search/widths.js';
 import { samplesFor } from '../statistics/samples.js';
 import { achievedGoals, limitsCost, proposeWidths, widthsAtMacs } from './goals.js';
+import { refineChoices } from './refinement.js';
 import {
   checkRequest,
   type CompressHooks,
@@ -22,6 +25,9 @@ import { openWorkbench, type Workbench } from './workbench.js';
 
 /** Tries at a size, RAM or latency goal that the finished variant missed, each tighter by its miss. */
 const TIGHTENINGS = 3;
+
+/** Nats on the gate split below which another allocation is not worth its time. */
+const SMALL_LOSS = 0.02;
 
 /** Halvings of the search for the smallest variant within an accuracy drop. */
 const BISECTIONS = 5;
@@ -79,7 +85,7 @@ async function variantFor(
   watch: Stopwatch,
   hooks: CompressHooks,
 ): Promise<Variant> {
-  const make = (widths: readonly number[]): Promise<Variant> =>
+  const make = (widths: Widths): Promise<Variant> =>
     makeVariant(
       bench,
       { widths, precision, sparsity: request.sparsity ?? 0, isaSafe: request.isaSafe ?? true },
@@ -87,13 +93,21 @@ async function variantFor(
       hooks,
     );
   if (limitsCost(request.goals)) {
+    const propose = (choices: readonly Choices[], slack: number): Promise<Widths> =>
+      watch.time('search', () => proposeWidths(bench, choices, request, precision, slack).widths);
+    const first = await propose(bench.choices, 1);
+    const plan = { widths: first, precision: 'fp32', sparsity: 0, isaSafe: true } as const;
+    const { loss } = await makeVariant(bench, plan, watch, hooks);
+    const choices =
+      loss < SMALL_LOSS
+        ? bench.choices
+        : await watch.time('refine', () =>
+            refineChoices(bench, (offered) => propose(offered, 1), hooks),
+          );
     let slack = 1;
     let variant: Variant | undefined;
     for (let attempt = 0; attempt <= TIGHTENINGS; attempt++) {
-      const { widths } = await watch.time('search', () =>
-        proposeWidths(bench, request, precision, slack),
-      );
-      variant = await make(widths);
+      variant = await make(await propose(choices, slack));
       const miss = misses(bench, request, variant);
       if (miss <= 1) break;
       slack *= 0.99 / miss;
@@ -129,7 +143,7 @@ function measuredOf(
 async function smallestWithin(
   bench: Workbench,
   drop: number,
-  make: (widths: readonly number[]) => Promise<Variant>,
+  make: (widths: Widths) => Promise<Variant>,
 ): Promise<Variant> {
   let best = await make([]);
   const before = best.accuracy;
@@ -155,7 +169,9 @@ export async function finish(
   watch: Stopwatch,
 ): Promise<CompressResult> {
   const bytes = writeModel(variant.model);
-  const encoded = await watch.time('encode', () => encodeArtifact(bytes, 'best'));
+  const encoded = await watch.time('encode', () =>
+    encodeArtifact(bytes, 'best', tensorSegments(bytes)),
+  );
   const artifact = { ...encoded, sha256: sha256(encoded.bytes) };
   const { quality, fidelity } = await watch.time('evaluate', () =>
     evaluateOnce(bench, variant, request),
@@ -179,7 +195,7 @@ export async function finish(
       numerics: variant.numerics,
       sparsity: request.sparsity ?? 0,
       groups: keptGroups(bench, variant),
-      removedBlocks: [],
+      removedBlocks: droppedAt(bench, variant.plan.widths).map(({ name }) => name),
       islands: [...variant.islands],
     },
     artifact: {
@@ -268,15 +284,19 @@ function measures(model: Model, bytes: Uint8Array): CompressionReport['model'] {
 }
 
 function keptGroups(bench: Workbench, variant: Variant): CompressionReport['variant']['groups'] {
-  const widths = variant.plan.widths.length > 0 ? variant.plan.widths : denseWidths(bench.groups);
-  const removed = removedAt(bench.groups, widths);
+  const widths = variant.plan.widths.length > 0 ? variant.plan.widths : denseWidths(bench);
+  const removed = removedAt(bench, widths);
+  const gone = new Set(
+    droppedAt(bench, widths).flatMap(({ nodes }) => [...nodes].flatMap(({ outputs }) => outputs)),
+  );
+  const groups = bench.groups.filter(({ group }) => !gone.has(group.name));
   return Object.fromEntries(
-    bench.groups.map(({ group }) => {
-      const gone = new Set(
+    groups.map(({ group }) => {
+      const cut = new Set(
         group.units.filter(({ root }) => removed.has(root)).flatMap(({ positions }) => positions),
       );
       const all = Int32Array.from({ length: group.of }, (_, i) => i);
-      return [group.name, { of: group.of, kept: positionsKept(all, (i) => !gone.has(i)) }];
+      return [group.name, { of: group.of, kept: positionsKept(all, (i) => !cut.has(i)) }];
     }),
   );
 }

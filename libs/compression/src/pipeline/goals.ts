@@ -1,7 +1,6 @@
 import { activationArena, countModel, type Model, writeModel } from '@espalier/onnx';
-import { cutChannels } from '../channels/cut.js';
 import { type Allocation, allocate, type Choices } from '../search/allocate.js';
-import { denseWidths, removedAt, type Widths } from '../search/widths.js';
+import { denseWidths, modelAt, type Widths } from '../search/widths.js';
 import type { CompressRequest, Goal, Precision } from './request.js';
 import type { Workbench } from './workbench.js';
 
@@ -26,10 +25,12 @@ export function limitsCost(goals: readonly Goal[]): boolean {
 
 /**
  * Proposes widths that keep every cost goal: the cost of widths is the largest share of any target.
+ * @param choices what each group and block offers, and loses
  * @param slack factor below 1 that tightens size, RAM and latency after a variant missed them
  */
 export function proposeWidths(
   bench: Workbench,
+  choices: readonly Choices[],
   request: CompressRequest,
   precision: Precision,
   slack: number,
@@ -38,13 +39,13 @@ export function proposeWidths(
     ({ name }) => name === 'max-ram-kib' || name === 'max-latency-ms',
   );
   const cost = costOf(bench, request, precision, slack);
-  const choices = exact ? bench.choices.map(coarse) : bench.choices;
-  return allocate(choices, cost, 1, exact ? DEAR_EVALUATIONS : undefined);
+  const offered = exact ? choices.map(coarse) : choices;
+  return allocate(offered, cost, 1, exact ? DEAR_EVALUATIONS : undefined);
 }
 
 /** Widths at a share of the multiply-accumulates. */
 export function widthsAtMacs(bench: Workbench, ratio: number): Allocation {
-  const whole = bench.sizes.macs(denseWidths(bench.groups));
+  const whole = bench.sizes.macs(denseWidths(bench));
   return allocate(bench.choices, (widths) => bench.sizes.macs(widths) / whole, ratio);
 }
 
@@ -54,11 +55,11 @@ function costOf(
   precision: Precision,
   slack: number,
 ): (widths: Widths) => number {
-  const dense = denseWidths(bench.groups);
+  const dense = denseWidths(bench);
   const [macs, params] = [bench.sizes.macs(dense), bench.sizes.params(dense)];
   const fileBytes = writeModel(bench.model).length;
   const overhead = Math.max(fileBytes - 4 * params, 0);
-  const built = memoize((widths) => cutChannels(bench.channels, removedAt(bench.groups, widths)));
+  const built = memoize((widths) => modelAt(bench, widths));
   const shares = goals.flatMap(({ name, target }): ((widths: Widths) => number)[] => {
     switch (name) {
       case 'macs-ratio':

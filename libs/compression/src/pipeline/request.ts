@@ -109,12 +109,6 @@ export function checkRequest(request: CompressRequest): void {
       `--sparsity ${sparsity} is not between 0 and 0.95.`,
     );
   }
-  if (sparsity > 0) {
-    throw new CompressionError(
-      'COMPRESS_GOAL_INVALID',
-      `--sparsity ${sparsity}: pruning single weights is not offered by this version; leave it at 0.`,
-    );
-  }
   if (request.calibration.count < 8) {
     throw new CompressionError(
       'COMPRESS_CALIBRATION',

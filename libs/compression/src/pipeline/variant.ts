@@ -1,11 +1,12 @@
 import type { Model } from '@espalier/onnx';
-import { cutChannels } from '../channels/cut.js';
 import { agreement, classesOf, outputsOf } from '../evaluate.js';
 import type { CompressionReport } from '../report/report.js';
+import { dropInferenceNoops } from '../prepare/drop-inference-noops.js';
 import { quantizeModel } from '../quantization/index.js';
 import { outputLoss } from '../search/sensitivity.js';
-import { removedAt, type Widths } from '../search/widths.js';
+import { droppedAt, modelAt, removedAt, type Widths } from '../search/widths.js';
 import { refitLayers } from '../structure/refit.js';
+import { pruneWeights } from '../weights/index.js';
 import type { CompressHooks, Precision } from './request.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Workbench } from './workbench.js';
@@ -41,7 +42,8 @@ interface StagePass {
   run(draft: Draft, tools: Tools): Promise<Draft>;
 }
 
-interface Draft {
+/** A model on its way. */
+export interface Draft {
   readonly model: Model;
   readonly islands: readonly string[];
   readonly numerics: Variant['numerics'];
@@ -53,31 +55,44 @@ interface Tools {
   readonly hooks: CompressHooks;
 }
 
-const STAGES: readonly StagePass[] = [
+/** Stages that change the model's shape. */
+const STRUCTURE: readonly StagePass[] = [
   {
     name: 'cut',
     optional: false,
     wanted: ({ widths }) => widths.length > 0,
-    run: async (draft, { bench, plan }) => ({
-      ...draft,
-      model: cutChannels(bench.channels, removedAt(bench.groups, plan.widths)),
-    }),
+    run: async (draft, { bench, plan }) => ({ ...draft, model: modelAt(bench, plan.widths) }),
   },
   {
     name: 'refit',
     optional: true,
     wanted: ({ widths }) => widths.length > 0,
     run: async (draft, { bench, plan, hooks }) => {
-      const { channels, dense, samples, fit, engine, settings, groups } = bench;
-      const context = { channels, dense, samples, indices: fit, engine, settings };
-      const onLayer = (done: number, total: number): void =>
-        hooks.onProgress?.({ stage: 'refit', done, total });
+      const { channels, dense, samples, fit, engine, settings } = bench;
       const { model } = await refitLayers(
         draft.model,
-        removedAt(groups, plan.widths),
-        context,
-        onLayer,
+        removedAt(bench, plan.widths),
+        droppedAt(bench, plan.widths),
+        { channels, dense, samples, indices: fit, engine, settings },
+        (done, total) => hooks.onProgress?.({ stage: 'refit', done, total }),
       );
+      return { ...draft, model };
+    },
+  },
+];
+
+/** Stages that change what numbers stand in the model, not its shape. */
+const NUMBERS: readonly StagePass[] = [
+  {
+    name: 'sparsify',
+    optional: false,
+    wanted: ({ sparsity }) => sparsity > 0,
+    run: async (draft, { bench, plan, hooks }) => {
+      const { samples, fit, engine, settings, output } = bench;
+      const onLayer = (done: number, total: number): void =>
+        hooks.onProgress?.({ stage: 'sparsify', done, total });
+      const context = { samples, indices: fit, engine, settings, output };
+      const { model } = await pruneWeights(draft.model, plan.sparsity, context, onLayer);
       return { ...draft, model };
     },
   },
@@ -97,7 +112,8 @@ const STAGES: readonly StagePass[] = [
 
 /**
  * Makes a variant: structure first, then weights, then precision. Loss and accuracy are measured on
- * the gate split after each stage; an optional stage that harms is undone.
+ * the gate split after each stage; an optional stage that harms is undone. The structure of the last
+ * few widths is kept: plans that differ in numbers alone share it.
  */
 export async function makeVariant(
   bench: Workbench,
@@ -105,30 +121,67 @@ export async function makeVariant(
   watch: Stopwatch,
   hooks: CompressHooks,
 ): Promise<Variant> {
-  let draft: Draft = {
-    model: bench.model,
-    islands: [],
-    numerics: {
-      activation: 'float32',
-      weight: 'float32',
-      isaSafe: true,
-      measuredOn: 'ONNX Runtime, CPU',
-    },
-  };
-  const stages: Stage[] = [];
-  let last: Stage | undefined;
-  for (const pass of STAGES) {
+  const tools = { bench, plan, hooks };
+  const key = plan.widths.join();
+  let made = bench.structures.get(key);
+  if (!made) {
+    const dense = { draft: denseDraft(bench.model), stages: [] };
+    const shaped = await runStages(STRUCTURE, dense, tools, watch);
+    // A dropped block leaves an Identity, which was there for the fit to find the sum by.
+    const model = dropInferenceNoops(shaped.draft.model);
+    made = { ...shaped, draft: { ...shaped.draft, model } };
+    bench.structures.set(key, made);
+    const [oldest] = bench.structures.keys();
+    if (bench.structures.size > STRUCTURES_KEPT && oldest !== undefined)
+      bench.structures.delete(oldest);
+  }
+  const { draft, stages } = await runStages(NUMBERS, made, tools, watch);
+  const last =
+    stages.findLast(({ kept }) => kept) ?? (await measureStage('dense', draft.model, bench));
+  return { ...draft, plan, stages, loss: last.loss, accuracy: last.accuracy };
+}
+
+/** Structures kept for plans that differ in numbers alone. */
+const STRUCTURES_KEPT = 3;
+
+const denseDraft = (model: Model): Draft => ({
+  model,
+  islands: [],
+  numerics: {
+    activation: 'float32',
+    weight: 'float32',
+    isaSafe: true,
+    measuredOn: 'ONNX Runtime, CPU',
+  },
+});
+
+/** A draft, and the stages that made it. */
+export interface Made {
+  readonly draft: Draft;
+  readonly stages: readonly Stage[];
+}
+
+async function runStages(
+  passes: readonly StagePass[],
+  from: Made,
+  tools: Tools,
+  watch: Stopwatch,
+): Promise<Made> {
+  const { bench, plan, hooks } = tools;
+  let { draft } = from;
+  const stages = [...from.stages];
+  for (const pass of passes) {
     if (!pass.wanted(plan)) continue;
     hooks.onProgress?.({ stage: pass.name, done: 0, total: 1 });
-    const next = await watch.time(pass.name, () => pass.run(draft, { bench, plan, hooks }));
+    const next = await watch.time(pass.name, () => pass.run(draft, tools));
     const measured = await watch.time('gate', () => measureStage(pass.name, next.model, bench));
+    const last = stages.findLast(({ kept }) => kept);
     const kept = !pass.optional || !last || measured.loss <= last.loss;
     stages.push({ ...measured, kept });
-    if (kept) [draft, last] = [next, measured];
+    if (kept) draft = next;
     hooks.onProgress?.({ stage: pass.name, done: 1, total: 1 });
   }
-  last ??= await measureStage('dense', draft.model, bench);
-  return { ...draft, plan, stages, loss: last.loss, accuracy: last.accuracy };
+  return { draft, stages };
 }
 
 async function measureStage(name: string, model: Model, bench: Workbench): Promise<Stage> {

@@ -1,29 +1,33 @@
 import { availableParallelism } from 'node:os';
 import { splitDataset } from '@espalier/dataset';
 import { graphOf, type Model, readModel } from '@espalier/onnx';
-import { buildChannelGraph, type ChannelGraph } from '../channels/channel-graph.js';
+import { buildChannelGraph } from '../channels/channel-graph.js';
+import { residualBlocks } from '../channels/residual-blocks.js';
 import { CompressionError } from '../errors.js';
 import { type Outputs, outputsOf } from '../evaluate.js';
 import { prepareModel } from '../prepare/index.js';
 import type { Choices } from '../search/allocate.js';
+import { MeasuredLoss } from '../search/measured-loss.js';
 import { type JudgeContext, measureSensitivity, type OutputKind } from '../search/sensitivity.js';
 import { sizeTable, type SizeTable } from '../search/size-table.js';
+import type { Space } from '../search/widths.js';
 import { collectDense, type DenseLayer } from '../statistics/dense.js';
 import { GramEngine } from '../statistics/gram.js';
 import type { RunSettings } from '../statistics/run.js';
 import { type Samples, samplesFor } from '../statistics/samples.js';
-import { type OrderedGroup, orderUnits } from '../structure/order-units.js';
+import { orderUnits } from '../structure/order-units.js';
 import type { CompressHooks, CompressRequest } from './request.js';
 import type { Stopwatch } from './stopwatch.js';
+import type { Made } from './variant.js';
 
 /** Everything that one calibration gives, from which any number of variants is made. */
-export interface Workbench {
+export interface Workbench extends Space {
   readonly original: Model;
   /** The model after the preparing passes: what is cut. */
   readonly model: Model;
-  readonly channels: ChannelGraph;
-  readonly groups: readonly OrderedGroup[];
+  /** Of each group, then of each block. */
   readonly choices: readonly Choices[];
+  readonly measuredLoss: MeasuredLoss;
   readonly sizes: SizeTable;
   readonly dense: ReadonlyMap<string, DenseLayer>;
   readonly samples: Samples;
@@ -33,6 +37,8 @@ export interface Workbench {
   readonly output: OutputKind & { readonly name: string };
   readonly engine: GramEngine;
   readonly settings: RunSettings & { readonly seed: number };
+  /** Structures made, by their widths; bounded by who fills it. */
+  readonly structures: Map<string, Made>;
 }
 
 /** Widths are chosen in steps of this many channels. */
@@ -81,9 +87,11 @@ export async function openWorkbench(
     );
     const stride = Math.max(1, Math.ceil(fit.length / JUDGE_SAMPLES));
     const indices = fit.filter((_, i) => i % stride === 0);
+    const blocks = residualBlocks(channels);
     const judging: JudgeContext = {
       channels,
       groups,
+      blocks,
       dense,
       samples,
       indices,
@@ -91,18 +99,22 @@ export async function openWorkbench(
       output,
       settings,
     };
+    const measuredLoss = new MeasuredLoss({ ...judging, fit, engine });
     const choices = needsSearch(request)
-      ? await watch.time('sensitivity', () =>
-          measureSensitivity(judging, WIDTH_STEP, progress('sensitivity')),
-        )
+      ? await watch.time('sensitivity', async () => [
+          ...(await measureSensitivity(judging, WIDTH_STEP, progress('sensitivity'))),
+          ...(await measuredLoss.ofBlocks()),
+        ])
       : [];
     return {
       original,
       model,
       channels,
       groups,
+      blocks,
       choices,
-      sizes: sizeTable(channels, groups),
+      measuredLoss,
+      sizes: sizeTable({ channels, groups, blocks }),
       dense,
       samples,
       fit,
@@ -111,6 +123,7 @@ export async function openWorkbench(
       output,
       engine,
       settings,
+      structures: new Map(),
     };
   } catch (error) {
     await engine.release();

@@ -13,7 +13,7 @@ import {
 import { type RunSettings, runOver } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
 import { realPart } from './calibrate-activations.js';
-import { clipBounds } from './clip-bounds.js';
+import { clipBounds } from '../channels/clip-bounds.js';
 import { layerOf, type LayerDraft } from './layer-draft.js';
 
 /** Tensors whose channels may be scaled, when what makes and what reads them is scaled to match. */

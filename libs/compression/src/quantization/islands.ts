@@ -1,6 +1,6 @@
 import { countModel, graphOf, type Model } from '@espalier/onnx';
 import type { AffineScale } from './affine.js';
-import { clipBounds } from './clip-bounds.js';
+import { clipBounds } from '../channels/clip-bounds.js';
 import { planQuantization, type QuantizationPlan } from './plan.js';
 import { type QuantizedParameters, writeQdq } from './qdq.js';
 

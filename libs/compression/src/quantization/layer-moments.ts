@@ -190,7 +190,8 @@ class GroupSums {
     if (filled === 0) return;
     this.filled = 0;
     for (const { columns, sum, rows } of this.blocks) {
-      const gram = await this.engine.multiply(rows, filled, columns + 1);
+      const block = { rows: filled, cols: columns + 1, data: rows };
+      const gram = await this.engine.cross(block, block);
       for (let i = 0; i < gram.length; i++) sum[i] = (sum[i] as number) + (gram[i] as number);
     }
   }

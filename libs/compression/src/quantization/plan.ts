@@ -7,7 +7,7 @@ import {
   type Node,
   type ShapeMap,
 } from '@espalier/onnx';
-import { clipBounds } from './clip-bounds.js';
+import { clipBounds } from '../channels/clip-bounds.js';
 import { type LayerDraft, layerOf } from './layer-draft.js';
 
 /** A layer whose weights become int8. Its `output` is the node's own, before any activation. */

@@ -1,6 +1,4 @@
 import type { Model } from '@espalier/onnx';
-import type { ChannelGraph } from '../channels/channel-graph.js';
-import { cutChannels } from '../channels/cut.js';
 import {
   logProbabilities,
   meanKl,
@@ -12,9 +10,15 @@ import type { DenseLayer } from '../statistics/dense.js';
 import type { RunSettings } from '../statistics/run.js';
 import type { Samples } from '../statistics/samples.js';
 import { refitFromDense } from '../structure/dense-refit.js';
-import type { OrderedGroup } from '../structure/order-units.js';
 import type { Choices } from './allocate.js';
-import { allowedWidths, denseWidths, removedAt, type Widths } from './widths.js';
+import {
+  allowedWidths,
+  denseWidths,
+  modelAt,
+  removedAt,
+  type Space,
+  type Widths,
+} from './widths.js';
 
 /** How outputs are compared: by divergence where they are classes, else by squared error. */
 export interface OutputKind {
@@ -39,9 +43,7 @@ export function outputLoss(reference: Outputs, other: Outputs, { task, kind }: O
 }
 
 /** What judging a candidate takes. */
-export interface JudgeContext {
-  readonly channels: ChannelGraph;
-  readonly groups: readonly OrderedGroup[];
+export interface JudgeContext extends Space {
   readonly dense: ReadonlyMap<string, DenseLayer>;
   readonly samples: Samples;
   readonly indices: readonly number[];
@@ -52,8 +54,8 @@ export interface JudgeContext {
 
 /** Loss of the model at given widths, fitted from the dense moments. */
 export async function judge(widths: Widths, context: JudgeContext): Promise<number> {
-  const removed = removedAt(context.groups, widths);
-  const cut = cutChannels(context.channels, removed);
+  const cut = modelAt(context, widths);
+  const removed = removedAt(context, widths);
   const fitted = refitFromDense(cut, context.channels, removed, context.dense);
   return lossOfModel(fitted, context);
 }
@@ -61,13 +63,7 @@ export async function judge(widths: Widths, context: JudgeContext): Promise<numb
 /** Loss of any model against the reference. */
 export async function lossOfModel(
   model: Model,
-  {
-    samples,
-    indices,
-    reference,
-    output,
-    settings,
-  }: Omit<JudgeContext, 'channels' | 'groups' | 'dense'>,
+  { samples, indices, reference, output, settings }: Omit<JudgeContext, keyof Space | 'dense'>,
 ): Promise<number> {
   const outputs = await outputsOf(model, samples, indices, { ...settings, output: output.name });
   return outputLoss(reference, outputs, output);
@@ -88,7 +84,7 @@ export async function measureSensitivity(
   step: number,
   onMeasured?: (done: number, total: number) => void,
 ): Promise<Choices[]> {
-  const whole = denseWidths(context.groups);
+  const whole = denseWidths(context);
   const out: Choices[] = [];
   for (const [g, group] of context.groups.entries()) {
     const widths = allowedWidths(group, step);

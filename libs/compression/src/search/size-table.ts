@@ -1,7 +1,7 @@
 import { countModel, graphOf, type Model } from '@espalier/onnx';
 import type { ChannelGraph } from '../channels/channel-graph.js';
 import type { OrderedGroup } from '../structure/order-units.js';
-import type { Widths } from './widths.js';
+import { denseWidths, type Space, type Widths } from './widths.js';
 
 /** Exact multiply-accumulates and parameters for any widths, without building the model. */
 export interface SizeTable {
@@ -16,37 +16,50 @@ interface AxisCount {
   readonly groups: readonly { readonly group: number; readonly kept: Int32Array }[];
 }
 
+/** A constant: its elements, the dimensions of the widths that drop it, and its axes. */
+interface Parameter {
+  readonly elements: number;
+  readonly blocks: readonly number[];
+  readonly axes: AxisCount[];
+}
+
 /**
  * Counts each constant's axes once: the positions that stay are a sum over groups of a table by
- * width, so the cost of a layer is the product over its axes.
+ * width, so the cost of a layer is the product over its axes. What a dropped block alone reads counts
+ * nothing.
  */
-export function sizeTable(channels: ChannelGraph, groups: readonly OrderedGroup[]): SizeTable {
+export function sizeTable(space: Space): SizeTable {
+  const { channels, groups, blocks } = space;
   const graph = graphOf(channels.model);
+  const blocksOf = (tensor: string): number[] =>
+    blocks.flatMap(({ nodes }, b) =>
+      graph.consumers(tensor).every((node) => nodes.has(node)) ? [groups.length + b] : [],
+    );
   const rankOf = new Map<number, { group: number; rank: number }>();
   groups.forEach(({ roots }, group) => {
     roots.forEach((root, rank) => rankOf.set(root, { group, rank }));
   });
   const count = (ids: Int32Array): AxisCount => countAxis(ids, channels, groups, rankOf);
-  const tensors = new Map<string, { elements: number; axes: AxisCount[] }>();
+  const tensors = new Map<string, Parameter>();
   for (const site of channels.sites) {
     const dims = graph.constant(site.tensor)?.dims ?? [];
     const entry = tensors.get(site.tensor) ?? {
       elements: dims.reduce((a, b) => a * b, 1),
+      blocks: blocksOf(site.tensor),
       axes: [],
     };
     entry.axes.push(count(site.ids));
     tensors.set(site.tensor, entry);
   }
-  const elementsAt = (
-    { elements, axes }: { elements: number; axes: AxisCount[] },
-    widths: Widths,
-  ): number =>
-    axes.reduce((product, axis) => (product / axis.whole) * keptOn(axis, widths), elements);
+  const elementsAt = ({ elements, axes, blocks: within }: Parameter, widths: Widths): number =>
+    within.some((b) => widths[b] === 0)
+      ? 0
+      : axes.reduce((product, axis) => (product / axis.whole) * keptOn(axis, widths), elements);
   const weights = channels.layers.flatMap((layer) => {
     const tensor = tensors.get(layer.weight);
     return tensor ? [{ tensor, positions: layer.positions }] : [];
   });
-  const whole = groups.map(({ roots }) => roots.length);
+  const whole = denseWidths(space);
   const macsOf = (widths: Widths): number =>
     weights.reduce((sum, { tensor, positions }) => sum + positions * elementsAt(tensor, widths), 0);
   const paramsOf = (widths: Widths): number => {

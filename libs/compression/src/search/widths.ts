@@ -1,11 +1,21 @@
-import type { RemovedUnits } from '../channels/cut.js';
+import type { Model } from '@espalier/onnx';
+import type { ChannelGraph } from '../channels/channel-graph.js';
+import { cutChannels, type RemovedUnits } from '../channels/cut.js';
+import { dropBlocks, type ResidualBlock } from '../channels/residual-blocks.js';
 import type { OrderedGroup } from '../structure/order-units.js';
 
-/** Units that each group keeps, in the order of the groups. */
+/** What a search chooses over. */
+export interface Space {
+  readonly channels: ChannelGraph;
+  readonly groups: readonly OrderedGroup[];
+  readonly blocks: readonly ResidualBlock[];
+}
+
+/** Units that each group keeps, in the order of the groups; then, for each block, 1 to keep it or 0. */
 export type Widths = readonly number[];
 
 /** The units that go, for given widths: the head of each group's order. */
-export function removedAt(groups: readonly OrderedGroup[], widths: Widths): RemovedUnits {
+export function removedAt({ groups }: Pick<Space, 'groups'>, widths: Widths): RemovedUnits {
   const removed = new Set<number>();
   groups.forEach(({ roots }, g) => {
     const goes = roots.length - (widths[g] ?? roots.length);
@@ -14,9 +24,20 @@ export function removedAt(groups: readonly OrderedGroup[], widths: Widths): Remo
   return removed;
 }
 
-/** All units kept. */
-export function denseWidths(groups: readonly OrderedGroup[]): number[] {
-  return groups.map(({ roots }) => roots.length);
+/** The blocks that go. */
+export function droppedAt({ groups, blocks }: Space, widths: Widths): ResidualBlock[] {
+  return blocks.filter((_, b) => widths[groups.length + b] === 0);
+}
+
+/** The model cut to given widths, before any fit. */
+export function modelAt(space: Space, widths: Widths): Model {
+  const cut = cutChannels(space.channels, removedAt(space, widths));
+  return dropBlocks(cut, droppedAt(space, widths));
+}
+
+/** All units and blocks kept. */
+export function denseWidths({ groups, blocks }: Space): number[] {
+  return [...groups.map(({ roots }) => roots.length), ...blocks.map(() => 1)];
 }
 
 /**

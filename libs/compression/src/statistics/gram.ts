@@ -1,40 +1,80 @@
-import { buildModel, floatTensor, openSession, type Session, writeModel } from '@espalier/onnx';
+import {
+  buildModel,
+  floatTensor,
+  type Model,
+  openSession,
+  type Session,
+  type Tensor,
+  writeModel,
+} from '@espalier/onnx';
 import type { Matrix } from '../linear-algebra/cholesky.js';
 
 const FLUSH_ROWS = 4096;
 
+/** A row-major operand; rows beyond `rows` in `data` are not read. */
+export interface Operand {
+  readonly rows: number;
+  readonly cols: number;
+  readonly data: Float32Array;
+}
+
 /**
- * ONNX Runtime as the matrix engine: one session that multiplies row blocks with their own
- * transpose on all cores. Open it once, release it when done.
+ * ONNX Runtime as the matrix engine: sessions that multiply on all cores. Open it once, release it
+ * when done.
  */
 export class GramEngine {
-  private constructor(private readonly session: Session) {}
+  private constructor(
+    private readonly crossing: Session,
+    private readonly projecting: Session,
+  ) {}
 
   /** @param threads cores to use; all by default */
   static async open(threads?: number): Promise<GramEngine> {
-    const model = buildModel({
-      inputs: [{ name: 'z', dtype: 'float32', shape: ['rows', 'width'] }],
-      outputs: [{ name: 'gram', dtype: 'float32', shape: ['width', 'width'] }],
-      nodes: [
-        { op: 'Transpose', inputs: ['z'], outputs: ['zt'], attributes: { perm: { ints: [1, 0] } } },
-        { op: 'MatMul', inputs: ['zt', 'z'], outputs: ['gram'] },
-      ],
-      initializers: {},
-    });
-    return new GramEngine(await openSession(writeModel(model), threads ? { threads } : {}));
+    const open = (transposed: 'transA' | 'transB'): Promise<Session> =>
+      openSession(writeModel(productModel(transposed)), threads ? { threads } : {});
+    return new GramEngine(await open('transA'), await open('transB'));
   }
 
-  /** zᵀz for `rows` rows of `width` floats. */
-  async multiply(z: Float32Array, rows: number, width: number): Promise<Float32Array> {
-    const out = await this.session.run({
-      z: floatTensor([rows, width], z.subarray(0, rows * width)),
-    });
-    return out['gram']?.data as Float32Array;
+  /** aᵀ b, [a.cols, b.cols] */
+  cross(a: Operand, b: Operand): Promise<Float32Array> {
+    return product(this.crossing, a, b);
   }
 
-  release(): Promise<void> {
-    return this.session.release();
+  /** a bᵀ, [a.rows, b.rows] */
+  project(a: Operand, b: Operand): Promise<Float32Array> {
+    return product(this.projecting, a, b);
   }
+
+  async release(): Promise<void> {
+    await this.crossing.release();
+    await this.projecting.release();
+  }
+}
+
+function productModel(transposed: 'transA' | 'transB'): Model {
+  return buildModel({
+    inputs: [
+      { name: 'a', dtype: 'float32', shape: ['a_rows', 'a_cols'] },
+      { name: 'b', dtype: 'float32', shape: ['b_rows', 'b_cols'] },
+    ],
+    outputs: [{ name: 'product', dtype: 'float32', shape: ['rows', 'cols'] }],
+    nodes: [
+      {
+        op: 'Gemm',
+        inputs: ['a', 'b'],
+        outputs: ['product'],
+        attributes: { [transposed]: { int: 1 } },
+      },
+    ],
+    initializers: {},
+  });
+}
+
+async function product(session: Session, a: Operand, b: Operand): Promise<Float32Array> {
+  const tensor = ({ rows, cols, data }: Operand): Tensor =>
+    floatTensor([rows, cols], data.subarray(0, rows * cols));
+  const out = await session.run({ a: tensor(a), b: tensor(b) });
+  return out['product']?.data as Float32Array;
 }
 
 /** Sums zᵀz over rows that come one by one, in double precision between blocks. */
@@ -69,7 +109,8 @@ export class GramAccumulator {
 
   async flush(): Promise<void> {
     if (this.filled === 0) return;
-    const gram = await this.engine.multiply(this.block, this.filled, this.width);
+    const block = { rows: this.filled, cols: this.width, data: this.block };
+    const gram = await this.engine.cross(block, block);
     for (let i = 0; i < gram.length; i++)
       this.sum[i] = (this.sum[i] as number) + (gram[i] as number);
     this.filled = 0;

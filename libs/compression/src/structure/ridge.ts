@@ -17,20 +17,25 @@ export const RIDGE_STRENGTHS = [1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1] as const;
  */
 export function ridgeToward(moments: Moments, w0: Matrix, strength: number): Affine {
   const { xx, tx, meanX, meanT } = moments;
+  const residual = subtract(tx, multiply(w0, xx));
+  const delta = solveRows(cholesky(ridgeSystem(moments, strength)), residual);
+  const weight = {
+    rows: w0.rows,
+    cols: w0.cols,
+    data: w0.data.map((w, i) => w + (delta.data[i] as number)),
+  };
+  return { weight, bias: freeBias(weight, meanX, meanT) };
+}
+
+/** X Xᵀ with the ridge on its diagonal. */
+export function ridgeSystem({ xx }: Moments, strength: number): Matrix {
   const n = xx.rows;
   let trace = 0;
   for (let i = 0; i < n; i++) trace += xx.data[i * n + i] as number;
   const lambda = (strength * trace) / Math.max(n, 1) + 1e-12;
   const system = { rows: n, cols: n, data: new Float64Array(xx.data) };
   for (let i = 0; i < n; i++) system.data[i * n + i] = (system.data[i * n + i] as number) + lambda;
-  const residual = subtract(tx, multiply(w0, xx));
-  const delta = solveRows(cholesky(system), residual);
-  const weight = {
-    rows: w0.rows,
-    cols: n,
-    data: w0.data.map((w, i) => w + (delta.data[i] as number)),
-  };
-  return { weight, bias: freeBias(weight, meanX, meanT) };
+  return system;
 }
 
 /** Mean squared error of a linear map over the target's variance, both from moments. */

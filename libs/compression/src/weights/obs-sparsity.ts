@@ -7,10 +7,10 @@ import { collectDense, type DenseLayer } from '../statistics/dense.js';
 import { FrontierWalk } from '../statistics/frontier.js';
 import type { GramEngine } from '../statistics/gram.js';
 import type { RunSettings } from '../statistics/run.js';
+import { aboutZero, readRegressions, type Regression } from '../statistics/regression.js';
 import type { Samples } from '../statistics/samples.js';
 import { chooseStrength, freeBias, ridgeToward } from '../structure/ridge.js';
 import { shareOut } from './allocation.js';
-import { aboutZero, type GroupMoments, momentsAt } from './layer-rows.js';
 import {
   damped,
   groupWeights,
@@ -81,13 +81,18 @@ export async function pruneWeights(
   const zeros = new Map(drafts.map(({ layer }, i) => [layer.output, counts[i] ?? 0]));
 
   let pruned = model;
-  const walk = new FrontierWalk(samples, indices, settings);
+  const reading = {
+    walk: new FrontierWalk(samples, indices, settings),
+    places: indices.map((_, i) => i),
+  };
   for (const [at, layer] of layers.entries()) {
     const statistics = dense.get(layer.output);
     const count = zeros.get(layer.output) ?? 0;
     if (statistics && count > 0) {
-      const moments = await momentsAt(pruned, statistics, walk, engine);
-      pruned = pruneLayer(pruned, layer, count, moments);
+      const kept = Array.from({ length: statistics.targetWidth }, (_, i) => i);
+      const state = { reader: statistics.reader, group: layer.group, kept };
+      const regressions = await readRegressions(pruned, statistics, state, reading, engine);
+      pruned = pruneLayer(pruned, layer, count, regressions);
     }
     onLayer?.(at + 1, layers.length);
   }
@@ -159,10 +164,10 @@ function pruneLayer(
   model: Model,
   layer: LinearLayer,
   count: number,
-  moments: readonly GroupMoments[],
+  regressions: readonly Regression[],
 ): Model {
   const groups = groupWeights(model, layer).flatMap((before, g) => {
-    const seen = moments[g];
+    const seen = regressions[g];
     if (!seen) return [];
     const { fit, held, all } = seen;
     const strength = chooseStrength(fit, held, before);
