@@ -27,6 +27,7 @@ import { Courier } from './report/courier.js';
 import { Outbox } from './report/outbox.js';
 import { ProfileKeeper } from './report/profile-keeper.js';
 import { reportBody, runningOf } from './report/reporter.js';
+import { FeedbackServer } from './run/feedback.js';
 import { ModelWorker, WorkerCallError } from './run/model-worker.js';
 import { Serving } from './run/serving.js';
 import { StateStore } from './store/agent-state.js';
@@ -178,6 +179,12 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     }
   }
 
+  const feedback =
+    options.feedbackPort === null
+      ? null
+      : await FeedbackServer.listen(options.feedbackPort, (sha256, counts) =>
+          serving.feedback(sha256, counts),
+        );
   if (!profiles.profile) await measure();
   await installer.start();
   report();
@@ -185,6 +192,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   return {
     async stop() {
       greeting.stop();
+      await feedback?.stop();
       await installer.stop();
       courier.stop();
       await link.stop();

@@ -19,6 +19,7 @@ export interface AgentOptions {
   readonly inferenceIntervalMs: number;
   readonly telemetryIntervalMs: number;
   readonly watchdogMs: number;
+  readonly feedbackPort: number | null;
   readonly quickProfile: boolean;
   readonly logLevel: string;
 }
@@ -36,6 +37,7 @@ interface Given {
   inferenceIntervalMs: number;
   telemetryIntervalMs: number;
   watchdogMs: number;
+  feedbackPort?: number;
   quickProfile?: boolean;
   logLevel: string;
 }
@@ -65,6 +67,11 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       positive,
       10_000,
     )
+    .option(
+      '--feedback-port <port>',
+      'take labels from applications on this device at http://127.0.0.1:port/v1/feedback',
+      port,
+    )
     .option('--quick-profile', 'measure the device in less time, less exactly')
     .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
@@ -89,6 +96,7 @@ function optionsOf(given: Given): AgentOptions {
     inferenceIntervalMs: given.inferenceIntervalMs,
     telemetryIntervalMs: given.telemetryIntervalMs,
     watchdogMs: given.watchdogMs,
+    feedbackPort: given.feedbackPort ?? null,
     quickProfile: given.quickProfile ?? false,
     logLevel: given.logLevel,
   };
@@ -107,6 +115,14 @@ function url(text: string): string {
 function positive(text: string): number {
   const value = Number(text);
   if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('It must be above 0.');
+  return value;
+}
+
+function port(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 65_535) {
+    throw new InvalidArgumentError('It must be a port, 1 to 65535.');
+  }
   return value;
 }
 

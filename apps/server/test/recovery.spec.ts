@@ -1,41 +1,99 @@
 import { jest } from '@jest/globals';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { RolloutView } from '../src/rollout/schemas.js';
-import { profileOf, ScriptedDevice } from './scripted-device.js';
+import { profileOf, ScriptedDevice, type Behaviour } from './scripted-device.js';
 import { ServerProcess } from './server-process.js';
 import { uploadSmall } from './small-model.js';
 import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.js';
 
 jest.setTimeout(300_000);
 
-const ENDED = ['completed', 'halted', 'aborted', 'held'];
+/** Every transition at which the server is killed below, as from the table of the machine. */
+const KILLED_AT = [
+  'rollout draft > running',
+  'rollout draft > aborted',
+  'rollout running > awaiting',
+  'rollout awaiting > running',
+  'rollout running > paused',
+  'rollout paused > running',
+  'rollout running > held',
+  'rollout held > running',
+  'rollout running > halting',
+  'rollout halting > halted',
+  'rollout running > aborted',
+  'rollout held > aborting',
+  'rollout aborting > aborted',
+  'rollout running > completed',
+  'device waiting > control',
+  'device control > sent',
+  'device waiting > sent',
+  'device waiting > cancelled',
+  'device sent > working',
+  'device sent > missing',
+  'device working > active',
+  'device working > backoff',
+  'device working > failed',
+  'device working > quarantined',
+  'device backoff > sent',
+  'device missing > sent',
+  'device missing > reverting',
+  'device active > reverting',
+  'device active > unrevertable',
+  'device working > reverting',
+  'device reverting > reverted',
+  'device reverting > stranded',
+];
 
-describe('a server that is killed in the middle of a rollout', () => {
+describe('a server that is killed at every transition of a rollout', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-kills-'));
+  const kills = join(folder, 'kills');
   let server: ServerProcess;
   let modelId: string;
-  let again: Record<string, string>;
-  let dying: Promise<void> | null = null;
+  let over = false;
+  let keeper: Promise<void>;
   const devices: ScriptedDevice[] = [];
 
   beforeAll(async () => {
-    server = await ServerProcess.start();
-    again = { BROKER_PORT: await server.brokerPort() };
+    const killSwitch = new URL('./kill-switch.mjs', import.meta.url).href;
+    server = await ServerProcess.start({
+      NODE_OPTIONS: `--import ${killSwitch}`,
+      ESPALIER_TEST_KILLS: kills,
+      ESPALIER_TEST_KILL_BOTH: process.env['ESPALIER_TEST_KILL_BOTH'] ?? '0',
+    });
     modelId = (await uploadSmall(server)).id;
     await makeCandidates(server, modelId, { points: 2, precisions: ['fp32'] });
+    keeper = keepAlive({ BROKER_PORT: await server.brokerPort() });
   });
 
   afterAll(async () => {
+    over = true;
     for (const device of devices) await device.disconnect();
     await server.dispose();
+    await keeper;
+    rmSync(folder, { recursive: true, force: true });
   });
 
-  afterEach(async () => {
-    await dying;
-  });
+  /** Starts the server again whenever it was killed. */
+  async function keepAlive(again: Record<string, string>): Promise<void> {
+    while (!over) {
+      await server.exited();
+      while (!over) {
+        const up = await server.launch(again).then(
+          () => true,
+          () => false,
+        );
+        if (up) break;
+      }
+    }
+  }
 
-  const fleet = async (site: string): Promise<ScriptedDevice[]> => {
+  const fleet = async (site: string, behaviours: Behaviour[]): Promise<ScriptedDevice[]> => {
     const made: ScriptedDevice[] = [];
-    for (const index of [0, 1]) {
+    for (const [index, behaviour] of behaviours.entries()) {
       const device = await ScriptedDevice.enrol(server, `${site}-${index}`, { site });
+      device.behaviour = behaviour;
       devices.push(device);
       made.push(device);
       await device.connect(profileOf());
@@ -46,103 +104,192 @@ describe('a server that is killed in the middle of a rollout', () => {
     }
     return made;
   };
-
-  const killOnce = (): Promise<void> => {
-    dying ??= (async () => {
-      await server.end('SIGKILL');
-      await server.launch(again);
-    })();
-    return dying;
-  };
-  const begin = async (site: string, spec: object = {}): Promise<string> => {
-    dying = null;
-    const { id } = await prepareRollout(server, modelId, `site=${site}`, spec);
-    return id;
-  };
-  /** The answer may be lost with the server; the order may not. */
-  const start = (id: string): Promise<unknown> =>
-    server.call('POST', `/api/v1/rollouts/${id}/start`, {}).catch(() => undefined);
-  const ended = (id: string): Promise<RolloutView> =>
-    server.until<RolloutView>(`/api/v1/rollouts/${id}`, ({ status }) => ENDED.includes(status));
-
-  it('as a device gets its target: the rollout goes on, and the device is served once', async () => {
-    const made = await fleet('on-target');
-    const id = await begin('on-target');
-    for (const device of made) device.onTarget = killOnce;
-    await start(id);
-    const rollout = await ended(id);
-    expect(rollout.status).toBe('completed');
-    expect(dying).not.toBeNull();
-    for (const device of made) {
-      expect(device.targets.map(({ generation }) => generation)).toEqual([1]);
-      expect(new Set(device.epochs).size).toBeGreaterThan(1);
-    }
-    expect(rollout.devices.map(({ attempt }) => attempt)).toEqual([1, 1]);
-  });
-
-  it('before it hears of a success: the report comes again, and counts once', async () => {
-    const made = await fleet('on-report');
-    const id = await begin('on-report');
-    for (const device of made) {
-      device.behaviour = () => {
-        if (!dying) void killOnce();
-        return 'good';
-      };
-    }
-    await start(id);
-    const rollout = await ended(id);
-    expect(rollout.status).toBe('completed');
-    expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'active']);
-    expect(made.map(({ targets }) => targets.length)).toEqual([1, 1]);
-  });
-
-  it('while devices are taken back: it goes on taking them back', async () => {
-    const made = await fleet('on-revert');
+  const withPrevious = async (site: string, behaviours: Behaviour[]): Promise<ScriptedDevice[]> => {
+    const made = await fleet(site, Array(behaviours.length).fill(good));
     await installSmallest(
       server,
       modelId,
-      'site=on-revert',
+      `site=${site}`,
       made.map(({ id }) => id),
     );
+    made.forEach((device, index) => (device.behaviour = behaviours[index]!));
+    return made;
+  };
+  const begin = async (site: string, spec: object): Promise<string> => {
+    const { id } = await prepareRollout(server, modelId, `site=${site}`, spec);
+    writeFileSync(`${kills}.armed`, '');
+    return id;
+  };
+  /** The answer may be lost with the server; the order may not: it is given until it is obeyed. */
+  const order = async (id: string, what: string, body: object = {}): Promise<void> => {
+    for (let attempt = 0; attempt < 200; attempt += 1) {
+      const answer = await server
+        .call('POST', `/api/v1/rollouts/${id}/${what}`, body)
+        .catch(() => null);
+      if (answer && (answer.status === 200 || answer.status === 409)) return;
+      if (answer && answer.status < 500) throw new Error(JSON.stringify(answer.body));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    throw new Error(`${what} was never obeyed.`);
+  };
+  const reaches = (id: string, ...statuses: string[]): Promise<RolloutView> =>
+    server.until<RolloutView>(`/api/v1/rollouts/${id}`, ({ status }) => statuses.includes(status));
+  /** Ends a rollout's part: no more kills, and the log must give the same decisions. */
+  const ended = async (id: string, status: string): Promise<RolloutView> => {
+    const rollout = await reaches(id, status);
+    rmSync(`${kills}.armed`, { force: true });
+    const replay = () => server.ok('GET', `/api/v1/rollouts/${id}/replay`);
+    expect(await replay()).toMatchObject({ identical: true });
+    for (const { deviceId, status: now, variantId } of rollout.devices) {
+      const device = devices.find((one) => one.id === deviceId)!;
+      // None falsely done: what counts as active is what the device runs.
+      if (now === 'active') expect(device.running).toMatchObject({ variantId });
+    }
+    return rollout;
+  };
+  /**
+   * One order is one generation, whatever was sent again: no order is given twice, the last one has
+   * arrived, and none came while the device was at work on another.
+   */
+  const ordersOf = (rollout: RolloutView, before = 0): void => {
+    for (const { deviceId, attempt } of rollout.devices) {
+      const device = devices.find((one) => one.id === deviceId)!;
+      const generations = device.targets.map(({ generation }) => generation);
+      expect(generations).toEqual([...new Set(generations)].sort((a, b) => a - b));
+      expect(generations.at(-1)).toBe(before + attempt);
+      expect(device.served).toBeLessThanOrEqual(1);
+    }
+  };
+
+  const good: Behaviour = () => 'good';
+  const silent: Behaviour = () => 'silent';
+  /** Does `what` with anything but what it ran before. */
+  const onNew =
+    (what: ReturnType<Behaviour>): Behaviour =>
+    ({ generation }) =>
+      generation === 1 ? 'good' : what;
+
+  it('goes through approval, a pause and the controls to its end', async () => {
+    await fleet('whole', [good, good, good, good]);
+    const id = await begin('whole', {
+      stages: [{ percent: 50 }, { percent: 100, approval: true }],
+      control: { percent: 25 },
+    });
+    await order(id, 'start');
+    await reaches(id, 'awaiting');
+    await order(id, 'approve', { why: 'looks well' });
+    await server.until<RolloutView>(`/api/v1/rollouts/${id}`, ({ stage }) => stage >= 1);
+    const rollout = await ended(id, 'completed');
+    expect(rollout.devices.map(({ status }) => status)).toEqual(Array(4).fill('active'));
+    ordersOf(rollout);
+  });
+
+  it('is paused still, goes on when told to, and ends', async () => {
+    await fleet('paused', [good, good]);
+    const id = await begin('paused', { soakSeconds: 1 });
+    await order(id, 'start');
+    await order(id, 'pause', { why: 'lunch' });
+    await reaches(id, 'paused');
+    await order(id, 'resume');
+    ordersOf(await ended(id, 'completed'));
+  });
+
+  it('retries within bounds, and puts in quarantine what fails three times', async () => {
+    await fleet('retried', [good, () => 'fails', () => 'wrong-hash']);
+    const id = await begin('retried', {
+      stages: [{ percent: 100 }],
+      gate: { maxFailedShare: 0.7, minSample: 3 },
+      retrySeconds: 0,
+    });
+    await order(id, 'start');
+    const rollout = await ended(id, 'completed');
+    expect(rollout.devices.map(({ status }) => status).sort()).toEqual([
+      'active',
+      'failed',
+      'quarantined',
+    ]);
+    ordersOf(rollout);
+  });
+
+  it('halts, and takes back what was updated', async () => {
+    const made = await withPrevious('halted', Array(4).fill(onNew('wrong-hash')));
     const before = made.map(({ running }) => running!.modelSha256);
-    const id = await begin('on-revert', {
+    const id = await begin('halted', {
+      stages: [{ percent: 25 }, { percent: 50 }, { percent: 100 }],
+      gate: { maxFailedShare: 0, minSample: 1 },
+    });
+    const planned = await server.ok<RolloutView>('GET', `/api/v1/rollouts/${id}`);
+    const first = planned.devices.find(({ stage }) => stage === 0)!;
+    made.find((device) => device.id === first.deviceId)!.behaviour = good;
+    const failing = planned.devices.find(({ stage }) => stage === 1)!;
+    made.find((device) => device.id === failing.deviceId)!.behaviour = ({ generation }) =>
+      generation === 2 ? 'wrong-hash' : 'good';
+    await order(id, 'start');
+    const rollout = await ended(id, 'halted');
+    expect(rollout.devices.map(({ status }) => status).sort()).toEqual([
+      'cancelled',
+      'cancelled',
+      'reverted',
+      'reverted',
+    ]);
+    expect(made.map(({ running }) => running!.modelSha256)).toEqual(before);
+    ordersOf(rollout, 1);
+  });
+
+  it('holds for silence, and tries again when told to go on', async () => {
+    const [, quiet] = await fleet('held', [good, silent]);
+    const id = await begin('held', {
       stages: [{ percent: 100 }],
       gate: { maxFailedShare: 0, minSample: 2 },
-      maxAttempts: 1,
+      deviceDeadlineSeconds: 6,
     });
-    for (const [index, device] of made.entries()) {
-      device.behaviour = ({ generation }) => (index === 1 && generation === 2 ? 'fails' : 'good');
-      device.onTarget = ({ generation }) => (generation === 3 ? killOnce() : Promise.resolve());
-    }
-    await start(id);
-    const rollout = await ended(id);
-    expect(dying).not.toBeNull();
-    expect(rollout.status).toBe('halted');
-    expect(rollout.devices.map(({ status }) => status)).toEqual(['reverted', 'reverted']);
-    expect(made.map(({ running }) => running!.modelSha256)).toEqual(before);
-    expect(made.map(({ targets }) => targets.map(({ generation }) => generation))).toEqual([
-      [1, 2, 3],
-      [1, 2, 3],
+    await order(id, 'start');
+    await reaches(id, 'held');
+    quiet!.behaviour = good;
+    await order(id, 'resume');
+    const rollout = await ended(id, 'completed');
+    expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'active']);
+    ordersOf(rollout);
+  });
+
+  it('is aborted while it holds, and gives up a device that never answers', async () => {
+    const made = await withPrevious('given-up', [good, onNew('silent')]);
+    const id = await begin('given-up', {
+      stages: [{ percent: 100 }],
+      gate: { maxFailedShare: 0, minSample: 2 },
+      deviceDeadlineSeconds: 6,
+    });
+    await order(id, 'start');
+    await reaches(id, 'held');
+    await order(id, 'abort', { mode: 'revert' });
+    const rollout = await ended(id, 'aborted');
+    const statusOf = ({ id: of }: ScriptedDevice) =>
+      rollout.devices.find(({ deviceId }) => deviceId === of)!.status;
+    expect(made.map(statusOf)).toEqual(['reverted', 'stranded']);
+  });
+
+  it('is aborted before its start, and while it runs', async () => {
+    await fleet('aborted', [good, good]);
+    const first = await begin('aborted', {});
+    await order(first, 'abort');
+    const cancelled = await ended(first, 'aborted');
+    expect(cancelled.devices.map(({ status }) => status)).toEqual(['cancelled', 'cancelled']);
+    const second = await begin('aborted', { soakSeconds: 60 });
+    await order(second, 'start');
+    await server.until<RolloutView>(`/api/v1/rollouts/${second}`, (view) =>
+      view.devices.some(({ status }) => status === 'active'),
+    );
+    await order(second, 'abort', { mode: 'revert' });
+    const rollout = await ended(second, 'aborted');
+    expect(rollout.devices.map(({ status }) => status).sort()).toEqual([
+      'cancelled',
+      'unrevertable',
     ]);
   });
 
-  it('while it is paused: it is paused still', async () => {
-    await fleet('on-pause');
-    const id = await begin('on-pause', { soakSeconds: 60 });
-    await start(id);
-    await server.ok('POST', `/api/v1/rollouts/${id}/pause`, { by: 'ada', why: 'lunch' });
-    await killOnce();
-    expect((await server.ok<RolloutView>('GET', `/api/v1/rollouts/${id}`)).status).toBe('paused');
-    await server.ok('POST', `/api/v1/rollouts/${id}/abort`, { mode: 'keep' });
-    expect((await ended(id)).status).toBe('aborted');
-  });
-
-  it('leaves a log from which the same decisions follow', async () => {
-    const { rollouts } = await server.ok<{ rollouts: { id: string }[] }>('GET', '/api/v1/rollouts');
-    expect(rollouts.length).toBeGreaterThan(3);
-    for (const { id } of rollouts) {
-      const replay = await server.ok<object>('GET', `/api/v1/rollouts/${id}/replay`);
-      expect(replay).toMatchObject({ identical: true });
-    }
+  it('was killed at each of the transitions listed here', () => {
+    const lines = existsSync(kills) ? readFileSync(kills, 'utf8').trim().split('\n') : [];
+    const at = new Set(lines.map((line) => line.replace(/^(within|after) /, '')));
+    expect(KILLED_AT.filter((transition) => !at.has(transition))).toEqual([]);
   });
 });

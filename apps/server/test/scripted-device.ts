@@ -81,6 +81,9 @@ export class ScriptedDevice {
   readonly epochs: number[] = [];
   measures = 0;
   generation = 0;
+  /** Most targets that it was at work on at once. */
+  served = 0;
+  private working = new Set<number>();
   receivedBytes = 0;
   artifact: Uint8Array | null = null;
   running: { releaseId: string; variantId: string; modelSha256: string } | null = null;
@@ -192,6 +195,7 @@ export class ScriptedDevice {
     loadedSha256: string | null,
     key = this.key,
   ): Promise<string> {
+    if (state === 'active' || state === 'failed') this.working.delete(target.generation);
     return this.say('report', {
       report: signReport(
         {
@@ -275,6 +279,8 @@ export class ScriptedDevice {
   private async begin(target: Target, release: Release, receiver: Receiver): Promise<void> {
     const behaviour = this.behaviour(target, release);
     if (behaviour === 'silent') return;
+    this.working.add(target.generation);
+    this.served = Math.max(this.served, this.working.size);
     if (target.modelSha256 === this.running?.modelSha256) {
       await this.report(target, 'active', target.modelSha256);
       return;

@@ -83,7 +83,11 @@ export class ServerProcess {
 
   /** Resolves with the exit code when the process has ended by itself. */
   exited(): Promise<number | null> {
-    return new Promise((resolve) => this.child?.once('exit', (code) => resolve(code)));
+    const { child } = this;
+    if (!child || child.exitCode !== null || child.signalCode !== null) {
+      return Promise.resolve(child?.exitCode ?? null);
+    }
+    return new Promise((resolve) => child.once('exit', (code) => resolve(code)));
   }
 
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> {

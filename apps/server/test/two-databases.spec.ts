@@ -11,7 +11,7 @@ import { Database, raise } from '../src/persistence/database.js';
 import { Lease } from '../src/persistence/lease.js';
 import { migratePostgresql } from '../src/persistence/migrate-postgresql.js';
 import { migrateSqlite } from '../src/persistence/migrate-sqlite.js';
-import { toJson } from '../src/persistence/json.js';
+import { fromExactJson, toExactJson, toJson } from '../src/persistence/json.js';
 import { whereSelected } from '../src/fleet/selector.js';
 import { PostgresCluster, postgresPrograms } from './postgres-cluster.js';
 
@@ -254,6 +254,14 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
       expect(
         await database.read.device.findMany({ where: whereSelected({ site: 'south' }, database) }),
       ).toEqual([]);
+    });
+
+    it('keeps the numbers of a log to the last digit', async () => {
+      const event = { numbers: [0.012500000000000002, 0.1 + 0.2, 1 / 3, 1e-300, 2 ** 53] };
+      const row = { rolloutId: 'r', seq: 1, at: new Date(), event: toExactJson(event) };
+      await database.write((transaction) => transaction.rolloutEvent.create({ data: row }));
+      const read = await database.read.rolloutEvent.findFirstOrThrow();
+      expect(fromExactJson(read.event)).toEqual(event);
     });
 
     it('undoes a write that fails, whole, and none of those beside it', async () => {

@@ -36,6 +36,16 @@ export class Serving {
     if (this.options.hasInput) this.#schedule(0);
   }
 
+  /**
+   * Counts labels that the device's application learned later.
+   * @returns whether that model is the one that serves; labels of another are not counted
+   */
+  feedback(modelSha256: string, counts: { labelled: number; correct: number }): boolean {
+    if (this.#running?.modelSha256 !== modelSha256) return false;
+    this.#window.addFeedback(counts);
+    return true;
+  }
+
   /** Stops; resolves when no inference is under way. What was measured is reported. */
   async stop(): Promise<void> {
     clearTimeout(this.#nextInference);

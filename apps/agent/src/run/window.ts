@@ -26,9 +26,15 @@ export class TelemetryWindow {
     this.#correct += inference.correct;
   }
 
+  /** Counts what the device's application learned about earlier inferences. */
+  addFeedback({ labelled, correct }: { labelled: number; correct: number }): void {
+    this.#labelled += labelled;
+    this.#correct += correct;
+  }
+
   /** Whether nothing was counted. */
   get empty(): boolean {
-    return this.#inferences === 0 && this.#errors === 0;
+    return this.#inferences === 0 && this.#errors === 0 && this.#labelled === 0;
   }
 
   addError(): void {

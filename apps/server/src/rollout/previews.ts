@@ -3,7 +3,7 @@ import { releaseSchema, type Variant } from '@espalier/protocol';
 import { createRollout, type DeviceRecord, type RolloutSpec } from '@espalier/rollout';
 import { Library } from '../models/library.js';
 import { Database } from '../persistence/database.js';
-import { fromJson } from '../persistence/json.js';
+import { fromExactJson, fromJson } from '../persistence/json.js';
 import { Drafts } from './drafts.js';
 import { Members } from './members.js';
 import type { Preview, RolloutRequest } from './schemas.js';
@@ -85,7 +85,7 @@ export class Previews {
     const seconds = rows
       .flatMap(({ rolloutId, deviceId, record }) => {
         const sent = sentAt.get(`${rolloutId}/${deviceId}`);
-        const { since } = record as unknown as DeviceRecord;
+        const { since } = fromExactJson<DeviceRecord>(record);
         return sent ? [(since - sent.getTime()) / 1000] : [];
       })
       .sort((a, b) => a - b);

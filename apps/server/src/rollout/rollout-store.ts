@@ -14,7 +14,7 @@ import {
 import type { Prisma } from '../generated/prisma/client.js';
 import { notFound } from '../errors.js';
 import { Database, type Transaction } from '../persistence/database.js';
-import { toJson } from '../persistence/json.js';
+import { fromExactJson, toExactJson } from '../persistence/json.js';
 
 /** Statuses in which time alone can change something. */
 export const LIVE: readonly RolloutStatus[] = [
@@ -59,7 +59,7 @@ export class RolloutStore {
         id: state.id,
         ...ids,
         status: state.status,
-        head: toJson(headOf(state)),
+        head: toExactJson(headOf(state)),
         createdAt: now,
         updatedAt: now,
       },
@@ -87,8 +87,8 @@ export class RolloutStore {
       orderBy: { position: 'asc' },
     });
     return restoreRollout(
-      row.head as unknown as RolloutHead,
-      devices.map((device) => device.record as unknown as DeviceRecord),
+      fromExactJson<RolloutHead>(row.head),
+      devices.map(({ record }) => fromExactJson<DeviceRecord>(record)),
     );
   }
 
@@ -106,7 +106,7 @@ export class RolloutStore {
     if (result.quiet) return { state, effects, decisions };
     await transaction.rollout.update({
       where: { id: rolloutId },
-      data: { status: state.status, head: toJson(headOf(state)), updatedAt: now },
+      data: { status: state.status, head: toExactJson(headOf(state)), updatedAt: now },
     });
     for (const deviceId of changed) {
       const record = state.devices.get(deviceId);
@@ -121,7 +121,7 @@ export class RolloutStore {
       const { status, variantId } = record;
       await transaction.rolloutDevice.update({
         where: { rolloutId_deviceId: { rolloutId, deviceId } },
-        data: { status, variantId, record: toJson(record) },
+        data: { status, variantId, record: toExactJson(record) },
       });
     }
     const last = await transaction.rolloutEvent.findFirst({
@@ -130,11 +130,11 @@ export class RolloutStore {
       select: { seq: true },
     });
     await transaction.rolloutEvent.create({
-      data: { rolloutId, seq: (last?.seq ?? 0) + 1, at: now, event: toJson(event) },
+      data: { rolloutId, seq: (last?.seq ?? 0) + 1, at: now, event: toExactJson(event) },
     });
     for (const decision of decisions) {
       await transaction.rolloutDecision.create({
-        data: { rolloutId, seq: decision.seq, at: now, decision: toJson(decision) },
+        data: { rolloutId, seq: decision.seq, at: now, decision: toExactJson(decision) },
       });
     }
     return { state, effects, decisions };
@@ -165,6 +165,6 @@ function columns(
     status: record.status,
     stage: record.stage,
     variantId: record.variantId,
-    record: toJson(record),
+    record: toExactJson(record),
   };
 }

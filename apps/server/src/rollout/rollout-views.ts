@@ -11,6 +11,7 @@ import {
 import { notFound } from '../errors.js';
 import type { Rollout } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
+import { fromExactJson } from '../persistence/json.js';
 import { DeliveryService } from './delivery.js';
 import { RolloutEvidence } from './rollout-evidence.js';
 import { RolloutStore } from './rollout-store.js';
@@ -86,7 +87,7 @@ export class RolloutViews {
     });
     return {
       decisions: rows.map((row) => ({
-        ...(row.decision as Record<string, unknown>),
+        ...fromExactJson<Record<string, unknown>>(row.decision),
         at: row.at.toISOString(),
       })),
     };
@@ -109,7 +110,7 @@ export class RolloutViews {
     const { decisions } = replay(
       rewindRollout(state),
       events.map(({ event, at }) => ({
-        event: event as unknown as RolloutEvent,
+        event: fromExactJson<RolloutEvent>(event),
         at: at.getTime(),
       })),
     );
@@ -118,7 +119,7 @@ export class RolloutViews {
       decisions: logged.length,
       identical: isDeepStrictEqual(
         decisions,
-        logged.map(({ decision }) => decision),
+        logged.map(({ decision }) => fromExactJson(decision)),
       ),
     };
   }
