@@ -103,9 +103,9 @@ describe('refitting cut random networks', () => {
         const removed = removalOf(channels, seed);
         const cut = cutChannels(channels, removed);
         const context = { channels, dense, samples: fitted, indices, engine, settings };
-        const { model } = await refitLayers(cut, removed, context);
+        const { model } = await refitLayers(cut, removed, [], context);
 
-        const layers = changedLayers(channels, removed).flatMap(
+        const layers = changedLayers(channels, removed, []).flatMap(
           ({ output }) => dense.get(output) ?? [],
         );
         const stays = ({ layer }: DenseLayer): number[] =>

@@ -43,10 +43,13 @@ export async function refineChoices(
     return true;
   };
   let { choices } = bench;
+  let blocks: readonly Choices[] | undefined;
   for (let round = 0; round <= ROUNDS; round++) {
     const widths = await propose(choices);
     if (!(await weigh(choices, widths)) || round === ROUNDS) break;
     choices = await measuredLoss.refine(choices, widths, progress);
+    blocks ??= await measuredLoss.ofBlocks();
+    choices = [...choices.slice(0, groups.length), ...blocks];
   }
   const from = best?.choices ?? choices;
   let tried = 0;

@@ -25,7 +25,7 @@ export interface Workbench extends Space {
   readonly original: Model;
   /** The model after the preparing passes: what is cut. */
   readonly model: Model;
-  /** Of each group, then of each block. */
+  /** Of each group, then of each block, which are not offered before they are measured. */
   readonly choices: readonly Choices[];
   readonly measuredLoss: MeasuredLoss;
   readonly sizes: SizeTable;
@@ -45,7 +45,7 @@ export interface Workbench extends Space {
 const WIDTH_STEP = 4;
 
 /** Most samples that a candidate is judged on while searching. */
-const JUDGE_SAMPLES = 256;
+const JUDGE_SAMPLES = 192;
 
 /** Runs the calibration: everything before the first variant. Release it when done. */
 export async function openWorkbench(
@@ -101,9 +101,9 @@ export async function openWorkbench(
     };
     const measuredLoss = new MeasuredLoss({ ...judging, fit, engine });
     const choices = needsSearch(request)
-      ? await watch.time('sensitivity', async () => [
+      ? await watch.time('sensitivity', async (): Promise<Choices[]> => [
           ...(await measureSensitivity(judging, WIDTH_STEP, progress('sensitivity'))),
-          ...(await measuredLoss.ofBlocks()),
+          ...blocks.map(() => ({ widths: [1], losses: [0] })),
         ])
       : [];
     return {

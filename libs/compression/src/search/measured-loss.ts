@@ -80,7 +80,7 @@ export class MeasuredLoss {
     return found;
   }
 
-  /** What each block's removal loses, in the unit of the quick curves; a block whose removal is ruin before any fit is not offered. */
+  /** What each block's removal loses; a block whose removal is ruin before any fit is not offered. */
   async ofBlocks(): Promise<Choices[]> {
     const { context } = this;
     const whole = denseWidths(context);
@@ -95,46 +95,41 @@ export class MeasuredLoss {
       .sort((a, b) => a.loss - b.loss)
       .slice(0, BLOCKS);
     const choices: Choices[] = context.blocks.map(() => ({ widths: [1], losses: [0] }));
-    for (const { block } of offered) {
-      const { divergence } = await this.measure(without(block));
-      choices[block] = { widths: [1, 0], losses: [0, divergence] };
-    }
+    for (const { block } of offered)
+      choices[block] = { widths: [1, 0], losses: [0, await this.of(without(block))] };
     return choices;
   }
 
-  /**
-   * Scales the curves that the proposal loses most by, and those of blocks, to what is measured where
-   * the proposal has them.
-   */
+  /** Scales the curves of the groups that the proposal loses most by to what is measured there. */
   async refine(
     choices: readonly Choices[],
     proposal: Widths,
     onMeasured?: (done: number, total: number) => void,
   ): Promise<Choices[]> {
     const whole = denseWidths(this.context);
-    const expected = choices.map(({ widths, losses }, i) => {
-      const isBlock = i >= this.context.groups.length;
-      const at = isBlock ? widths.length - 1 : Math.max(widths.indexOf(proposal[i] ?? 0), 0);
-      return { i, width: widths[at] ?? 0, loss: losses[at] ?? 0 };
-    });
-    const dearest = expected
-      .filter(({ i, loss }) => i < this.context.groups.length && loss > 0)
+    const dearest = this.context.groups
+      .map((_, g) => {
+        const { widths = [], losses = [] } = choices[g] ?? {};
+        const at = Math.max(widths.indexOf(proposal[g] ?? 0), 0);
+        return { g, width: widths[at] ?? 0, loss: losses[at] ?? 0 };
+      })
+      .filter(({ loss }) => loss > 0)
       .sort((a, b) => b.loss - a.loss)
       .slice(0, GROUPS);
-    const blocks = expected.slice(this.context.groups.length).filter(({ loss }) => loss > 0);
     const scales = new Map<number, number>();
-    for (const { i, width, loss } of [...dearest, ...blocks]) {
-      const measured = await this.of(whole.map((w, j) => (j === i ? width : w)));
-      scales.set(i, Math.min(Math.max(measured / loss, 1 / MOST_SCALING), MOST_SCALING));
-      onMeasured?.(scales.size, dearest.length + blocks.length);
+    for (const { g, width, loss } of dearest) {
+      const measured = await this.of(whole.map((w, i) => (i === g ? width : w)));
+      scales.set(g, Math.min(Math.max(measured / loss, 1 / MOST_SCALING), MOST_SCALING));
+      onMeasured?.(scales.size, dearest.length);
     }
     // What was not measured moves as what was did on the whole, so that both stay comparable.
     const sorted = [...scales.values()].sort((a, b) => a - b);
     const typical = sorted[Math.floor(sorted.length / 2)] ?? 1;
-    return choices.map(({ widths, losses }, i) => ({
-      widths,
-      losses: losses.map((loss) => loss * (scales.get(i) ?? typical)),
-    }));
+    return choices.map((each, i) => {
+      if (i >= this.context.groups.length) return each;
+      const scale = scales.get(i) ?? typical;
+      return { ...each, losses: each.losses.map((loss) => loss * scale) };
+    });
   }
 
   private judged: Promise<JudgeContext> | undefined;

@@ -70,7 +70,7 @@ export async function lossOfModel(
 }
 
 /** Shares of a group's units that are measured; widths between are interpolated. */
-const MEASURED = [0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125];
+const MEASURED = [0.875, 0.75, 0.6, 0.45, 0.3, 0.15];
 
 /** Loss beyond which a group's narrower widths are not measured but extrapolated: one nat is ruin. */
 const RUIN = 1;

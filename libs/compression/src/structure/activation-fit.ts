@@ -42,7 +42,7 @@ export async function fitThrough(
   start: Affine,
   engine: GramEngine,
 ): Promise<Affine> {
-  const factor = cholesky(ridgeSystem(moments, strength));
+  const factor = cholesky(ridgeSystem(moments.xx, strength));
   const [n, m] = [w0.cols, w0.rows];
   const toward = multiply(w0, moments.xx);
   let best = start;

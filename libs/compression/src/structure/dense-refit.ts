@@ -1,10 +1,10 @@
 import { edit, floatTensor, graphOf, type Model, toFloat32 } from '@espalier/onnx';
 import type { ChannelGraph } from '../channels/channel-graph.js';
 import { positionsKept, type RemovedUnits } from '../channels/cut.js';
+import { type Matrix, pick } from '../linear-algebra/cholesky.js';
 import type { DenseLayer } from '../statistics/dense.js';
 import { packWeights, weightMatrices } from './layer-weights.js';
-import { multiply, restrict, ridgeToward } from './ridge.js';
-import { pick } from '../linear-algebra/cholesky.js';
+import { freeBias, multiply, ridgeStep } from './ridge.js';
 
 /** Strength of the quick fit: its moments are of the dense model, so it needs little. */
 const STRENGTH = 1e-3;
@@ -31,6 +31,9 @@ export function refitFromDense(
     const keptIn = positionsKept(layer.inputIds, stays);
     const taps = statistics.reader.columns / layer.inputIds.length;
     const columns = keptIn.flatMap((p) => Array.from({ length: taps }, (_, t) => p * taps + t));
+    const all = Array.from({ length: statistics.reader.columns }, (_, i) => i);
+    const kept = new Set(columns);
+    const gone = all.filter((c) => !kept.has(c));
     const keptOut = positionsKept(layer.outputIds, stays);
     const perGroup = layer.outputIds.length / layer.group;
     const cutWeight = cutGraph.constant(node.inputs[1] ?? '');
@@ -43,22 +46,26 @@ export function refitFromDense(
         const rows = pick(
           whole,
           outputs.map((o) => o % perGroup),
-          Array.from({ length: whole.cols }, (_, i) => i),
+          all,
         );
         const moments = statistics.inputs[g];
         if (!moments) return pick(rows, null, columns);
-        const bias = outputs.map((o) => (oldBias ? (toFloat32(oldBias)[o] ?? 0) : 0));
-        const meanT = Float64Array.from(bias, (b, o) => {
-          let sum = b;
-          for (let j = 0; j < rows.cols; j++)
-            sum += (rows.data[o * rows.cols + j] as number) * (moments.meanX[j] as number);
-          return sum;
-        });
-        const tx = multiply(rows, moments.xx);
-        const part = restrict({ ...moments, tx, meanT, tt: new Float64Array(rows.rows) }, columns);
-        const fit = ridgeToward(part, pick(rows, null, columns), STRENGTH);
-        biases.push(...fit.bias);
-        return fit.weight;
+        const w0 = pick(rows, null, columns);
+        // What the columns that go gave, as far as those that stay move with them.
+        const residual = multiply(pick(rows, null, gone), pick(moments.xx, gone, columns));
+        const fitted = ridgeStep(pick(moments.xx, columns, columns), residual, w0, STRENGTH);
+        const bias = Float64Array.from(outputs, (o) =>
+          oldBias ? (toFloat32(oldBias)[o] ?? 0) : 0,
+        );
+        const part = (of: Matrix, at: readonly number[]): Float64Array =>
+          freeBias(
+            of,
+            Float64Array.from(at, (c) => moments.meanX[c] as number),
+            bias,
+          );
+        const [before, after] = [part(rows, all), part(fitted, columns)];
+        biases.push(...bias.map((b, o) => b + (after[o] as number) - (before[o] as number)));
+        return fitted;
       },
     );
     editor.setInitializer(

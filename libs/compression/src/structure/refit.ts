@@ -80,7 +80,7 @@ export async function refitLayers(
 }
 
 /** Layers whose input lost channels or changed in value, in the order of the graph. */
-function changedLayers(
+export function changedLayers(
   channels: ChannelGraph,
   removed: RemovedUnits,
   dropped: readonly ResidualBlock[],

@@ -1,4 +1,4 @@
-import { cholesky, type Matrix, pick, solveRows, zeros } from '../linear-algebra/cholesky.js';
+import { cholesky, type Matrix, solveRows, zeros } from '../linear-algebra/cholesky.js';
 import type { Moments } from '../statistics/gram.js';
 
 /** Weights [m, n] and bias [m] of a linear map. */
@@ -16,19 +16,31 @@ export const RIDGE_STRENGTHS = [1e-4, 1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1] as const;
  * @param strength lambda over the mean diagonal of X Xᵀ
  */
 export function ridgeToward(moments: Moments, w0: Matrix, strength: number): Affine {
+  return ridgePath(moments, w0)(strength);
+}
+
+/** Ridge regressions of one problem at any strength. */
+export function ridgePath(moments: Moments, w0: Matrix): (strength: number) => Affine {
   const { xx, tx, meanX, meanT } = moments;
   const residual = subtract(tx, multiply(w0, xx));
-  const delta = solveRows(cholesky(ridgeSystem(moments, strength)), residual);
-  const weight = {
+  return (strength) => {
+    const weight = ridgeStep(xx, residual, w0, strength);
+    return { weight, bias: freeBias(weight, meanX, meanT) };
+  };
+}
+
+/** W0 + R (X Xᵀ + lambda I)⁻¹ for the residual R = T Xᵀ - W0 X Xᵀ. */
+export function ridgeStep(xx: Matrix, residual: Matrix, w0: Matrix, strength: number): Matrix {
+  const delta = solveRows(cholesky(ridgeSystem(xx, strength)), residual);
+  return {
     rows: w0.rows,
     cols: w0.cols,
     data: w0.data.map((w, i) => w + (delta.data[i] as number)),
   };
-  return { weight, bias: freeBias(weight, meanX, meanT) };
 }
 
 /** X Xᵀ with the ridge on its diagonal. */
-export function ridgeSystem({ xx }: Moments, strength: number): Matrix {
+export function ridgeSystem(xx: Matrix, strength: number): Matrix {
   const n = xx.rows;
   let trace = 0;
   for (let i = 0; i < n; i++) trace += xx.data[i * n + i] as number;
@@ -62,14 +74,16 @@ export function relativeError(moments: Moments, { weight, bias }: Affine): numbe
 }
 
 /**
- * Fits on one part of the rows for each strength, keeps the one with the least error on the other.
+ * Fits on one part of the rows with ever more strength, for as long as the error on the other falls.
  * @returns the strength, to be used on all rows
  */
 export function chooseStrength(fit: Moments, held: Moments, w0: Matrix): number {
+  const at = ridgePath(fit, w0);
   let best: { strength: number; error: number } = { strength: 1, error: Infinity };
   for (const strength of RIDGE_STRENGTHS) {
-    const error = relativeError(held, ridgeToward(fit, w0, strength));
-    if (error < best.error) best = { strength, error };
+    const error = relativeError(held, at(strength));
+    if (!(error < best.error)) break;
+    best = { strength, error };
   }
   return best.strength;
 }
@@ -107,15 +121,5 @@ function subtract(a: Matrix, b: Matrix): Matrix {
     rows: a.rows,
     cols: a.cols,
     data: a.data.map((value, i) => value - (b.data[i] as number)),
-  };
-}
-
-/** Moments with only some columns of x. */
-export function restrict(moments: Moments, columns: readonly number[]): Moments {
-  return {
-    ...moments,
-    xx: pick(moments.xx, columns, columns),
-    tx: pick(moments.tx, null, columns),
-    meanX: Float64Array.from(columns, (c) => moments.meanX[c] as number),
   };
 }
