@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { existsSync, renameSync, rmSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { CliError } from '../errors.js';
@@ -38,6 +39,12 @@ export async function writeResultFolder(folder: string, files: ResultFiles): Pro
   const beside = join(dirname(target), `.${basename(target)}-${randomUUID()}`);
   const former = `${beside}-former`;
   let replaced = false;
+  // A second interrupt ends the process at once: even then no half result stays, and none is lost.
+  const cleanUp = (): void => {
+    rmSync(beside, { recursive: true, force: true });
+    if (!existsSync(target) && existsSync(former)) renameSync(former, target);
+  };
+  process.once('exit', cleanUp);
   try {
     await mkdir(dirname(target), { recursive: true });
     await mkdir(beside);
@@ -54,6 +61,8 @@ export async function writeResultFolder(folder: string, files: ResultFiles): Pro
     if (replaced) await moveIfThere(former, target);
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new CliError('CLI_OUT', `--out ${folder} cannot be written (${why}).`, { cause });
+  } finally {
+    process.off('exit', cleanUp);
   }
 }
 

@@ -30,12 +30,16 @@ export function reportText(
       `${signedPoints(low)} to ${signedPoints(high)} points, ${count(quality.samples)} samples`,
     ]);
   }
-  rows.push([
-    'same decision',
-    '',
-    percent(fidelity.agreement, 2),
-    `${count(fidelity.samples)} samples`,
-  ]);
+  rows.push(
+    fidelity.meanSquaredError === undefined
+      ? ['same decision', '', percent(fidelity.agreement, 2), `${count(fidelity.samples)} samples`]
+      : [
+          'output differs',
+          '',
+          String(Number(fidelity.meanSquaredError.toPrecision(3))),
+          `mean square, ${count(fidelity.samples)} samples`,
+        ],
+  );
   if (latencyMs) {
     rows.push(['latency there', '', milliseconds(latencyMs.predicted), 'predicted']);
     rows.push(['latency here', '', milliseconds(latencyMs.measured.p50), 'measured, median']);

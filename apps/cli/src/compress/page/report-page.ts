@@ -73,11 +73,17 @@ function tiles({ model, variant, artifact, quality, fidelity }: CompressionRepor
   return [
     quality
       ? tile(quality.metric, percent(quality.after, 2), `${percent(quality.before, 2)} before`)
-      : tile(
-          'same decision',
-          percent(fidelity.agreement, 2),
-          `on ${count(fidelity.samples)} samples`,
-        ),
+      : fidelity.meanSquaredError === undefined
+        ? tile(
+            'same decision',
+            percent(fidelity.agreement, 2),
+            `on ${count(fidelity.samples)} samples`,
+          )
+        : tile(
+            'output differs by',
+            String(Number(fidelity.meanSquaredError.toPrecision(3))),
+            'mean square',
+          ),
     tile('MACs', share(variant.macs, model.macs), `${count(variant.macs)} of ${count(model.macs)}`),
     tile(
       'file',
@@ -114,17 +120,17 @@ function costs(report: CompressionReport): Markup {
       `${signedPoints(quality.after - quality.before)} points; paired 95 % interval ${signedPoints(low)} to ${signedPoints(high)}`,
     ]);
   }
-  rows.push([
-    'same decision as the original',
-    '',
-    percent(fidelity.agreement, 2),
-    `${count(fidelity.samples)} ${quality ? 'evaluation' : 'held-back calibration'} samples`,
-  ]);
-  const [distance, what] =
-    fidelity.meanKl === undefined
-      ? [fidelity.meanSquaredError ?? 0, 'mean squared difference of the output']
-      : [fidelity.meanKl, 'mean divergence of the output, nats'];
-  rows.push([what, '', String(Number(distance.toPrecision(3))), '']);
+  const where = `${count(fidelity.samples)} ${quality ? 'evaluation' : 'held-back calibration'} samples`;
+  const figure = (value: number): string => String(Number(value.toPrecision(3)));
+  if (fidelity.meanSquaredError === undefined) {
+    rows.push(
+      ['same decision as the original', '', percent(fidelity.agreement, 2), where],
+      ['mean divergence of the output, nats', '', figure(fidelity.meanKl ?? 0), ''],
+    );
+  } else {
+    const difference = figure(fidelity.meanSquaredError);
+    rows.push(['mean squared difference of the output', '', difference, where]);
+  }
   if (latencyMs) {
     const { p50, p95, threads } = latencyMs.measured;
     rows.push(
