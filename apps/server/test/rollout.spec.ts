@@ -1,6 +1,6 @@
 import { jest } from '@jest/globals';
 import { createHash } from 'node:crypto';
-import type { RolloutView } from '../src/rollout/schemas.js';
+import type { Preview, RolloutView } from '../src/rollout/schemas.js';
 import { uploadSmall } from './small-model.js';
 import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.js';
 import { profileOf, ScriptedDevice } from './scripted-device.js';
@@ -104,5 +104,54 @@ describe('a rollout to devices over the real broker', () => {
         numbers: expect.objectContaining({ active: 0, failed: 1, maxFailedShare: 0.25 }),
       }),
     );
+  });
+
+  it('shows what it would do, leaves out what is in quarantine, and takes late devices in', async () => {
+    const [first, second] = await fleet(2, 'late');
+    second!.behaviour = () => 'fails';
+    const { id, releaseId, planId } = await prepareRollout(server, modelId, 'site=late', {
+      stages: [{ percent: 100 }],
+      gate: { maxFailedShare: 0.9, minSample: 2 },
+      retrySeconds: 0,
+      soakSeconds: 20,
+      joinLate: true,
+    });
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, {});
+    const quarantined = await server.until<{ quarantinedAt: string | null }>(
+      `/api/v1/devices/${second!.id}`,
+      ({ quarantinedAt }) => quarantinedAt !== null,
+    );
+    expect(quarantined).toMatchObject({ state: 'failed' });
+    const [late] = await fleet(1, 'late');
+    const joined = await server.until<RolloutView>(`/api/v1/rollouts/${id}`, ({ devices: all }) =>
+      all.some(({ deviceId, status }) => deviceId === late!.id && status === 'active'),
+    );
+    expect(joined.devices.find(({ deviceId }) => deviceId === late!.id)).toMatchObject({
+      stage: 0,
+    });
+    await server.ok('POST', `/api/v1/rollouts/${id}/abort`, { mode: 'keep' });
+    expect(await server.ok('GET', `/api/v1/rollouts/${id}/replay`)).toMatchObject({
+      identical: true,
+    });
+    const request = {
+      releaseId,
+      planId,
+      stages: [{ count: 1 }, { percent: 100 }],
+      gate: { maxFailedShare: 0, minSample: 1 },
+      soakSeconds: 30,
+      deviceDeadlineSeconds: 60,
+    };
+    const preview = () => server.ok<Preview>('POST', '/api/v1/rollouts/preview', request);
+    const shown = await preview();
+    expect(shown).toMatchObject({
+      devices: 1,
+      bytes: first!.artifact!.byteLength,
+      deviceSeconds: expect.any(Number),
+      misfits: [{ deviceId: second!.id, why: expect.stringContaining('quarantine') }],
+    });
+    expect(shown.seconds).toBeGreaterThanOrEqual(30);
+    expect(shown.expectedAccuracy!.after).toBeLessThanOrEqual(1);
+    await server.ok('DELETE', `/api/v1/devices/${second!.id}/quarantine`);
+    expect(await preview()).toMatchObject({ devices: 2, misfits: [] });
   });
 });

@@ -7,7 +7,7 @@ import { fromJson } from '../persistence/json.js';
 import { Plans } from '../tuning/plans.js';
 import { Members } from './members.js';
 
-const EVERY_MS = 15_000;
+const EVERY_MS = 5_000;
 const MOST_LOOKED_AT = 100_000;
 
 /** Finds devices that came into a rollout's selection after it was written, and plans for them. */

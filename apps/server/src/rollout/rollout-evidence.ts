@@ -4,6 +4,7 @@ import { EvidenceLedger, metricsOf, type Evidence, type RolloutState } from '@es
 import type { TelemetryWindow } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
 import { fromJson } from '../persistence/json.js';
+import { LIVE } from './rollout-store.js';
 
 const BASELINE_MS = 7 * 86_400_000;
 const EVERY_MS = 1_000;
@@ -29,12 +30,15 @@ export class RolloutEvidence {
 
   constructor(private readonly database: Database) {}
 
-  /** What was measured until now; null where no gate asks for it, or nothing has started. */
+  /** What was measured until now; null where no gate asks for it, or nothing is under way. */
   async of(state: RolloutState, releaseId: string, now: number): Promise<Evidence | null> {
-    if (state.startedAt === null || metricsOf(state.spec).length === 0) return null;
+    const { startedAt, status } = state;
+    if (startedAt === null || !LIVE.includes(status) || metricsOf(state.spec).length === 0) {
+      return null;
+    }
     const kept = this.keep(state.id, releaseId);
     if (now - kept.readAt >= EVERY_MS) {
-      const news = await this.read(kept, state, state.startedAt);
+      const news = await this.read(kept, state, startedAt);
       kept.readAt = now;
       if (news || kept.state !== state) kept.evidence = kept.ledger.evidence(state);
       kept.state = state;
