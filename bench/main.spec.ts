@@ -23,6 +23,6 @@ describe('npm run bench', () => {
   it('refuses an option that the benchmark does not have', () => {
     const { status, stderr } = bench('compression', '--rows', '1');
     expect(status).toBe(2);
-    expect(stderr).toContain('Options: --row, --json.');
+    expect(stderr).toContain('Options: --row, --front, --json.');
   });
 });

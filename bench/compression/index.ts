@@ -2,7 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { constants, brotliCompressSync } from 'node:zlib';
-import { compressionReportSchema } from '@espalier/compression';
+import {
+  type CompressionReport,
+  compressionReportSchema,
+  paretoSchema,
+} from '@espalier/compression';
 import { z } from 'zod';
 import { type BenchContext, type Benchmark, BenchError } from '../benchmark.js';
 import { sharedFile } from '../shared.js';
@@ -25,14 +29,26 @@ type Result = z.infer<typeof resultSchema>;
 /** The table of real models: each row a run of `espalier compress` in a process of its own. */
 export const benchmark: Benchmark<Result[]> = {
   about: 'accuracy, time and memory of compress on the models of ../shared',
-  options: { row: { type: 'string', multiple: true } },
+  options: { row: { type: 'string', multiple: true }, front: { type: 'string' } },
   document: z.array(resultSchema),
   run: async ({ values, note }) => {
+    const { row: rows, front } = values;
+    if (front !== undefined) return inFolder((folder) => runFront(String(front), folder, note));
     const results: Result[] = [];
-    for (const row of chosenRows(values['row'])) results.push(await runRow(row, note));
+    for (const row of chosenRows(rows))
+      results.push(await inFolder((folder) => runRow(row, folder, note)));
     return results;
   },
 };
+
+async function inFolder<T>(work: (folder: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
 
 /** `--row N` takes the Nth row, counted from 1; without it, all. */
 function chosenRows(given: BenchContext['values'][string]): Row[] {
@@ -47,39 +63,66 @@ function chosenRows(given: BenchContext['values'][string]): Row[] {
   });
 }
 
-async function runRow(row: Row, note: BenchContext['note']): Promise<Result> {
-  const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
-  try {
-    const measured = await compress(row, argumentsOf(row), join(folder, 'variant'));
-    const { model, variant, quality, artifact, goals } = compressionReportSchema.parse(
-      JSON.parse(measured.stdout),
-    );
-    if (!quality) throw new BenchError('BENCH_INPUT', `${row.data} has no labels.`);
-    const drop = 100 * (quality.before - quality.after);
-    note(
-      [
-        `${row.model} ${row.goal} ${row.precision}: lost ${drop.toFixed(2)} points (at most ${row.mostDrop})`,
-        `${(variant.bytes / model.bytes).toFixed(3)} of the bytes`,
-        `${artifact.bytes} bytes to send`,
-        `goals ${goals.every(({ met }) => met) ? 'met' : 'not met'}`,
-        `${measured.seconds.toFixed(1)} s, ${measured.peakRssMiB.toFixed(0)} MiB`,
-      ].join(', '),
-    );
-    if (row.goal.startsWith('sparsity')) note(await againstDense(row, artifact.bytes, folder));
-    return {
-      model: row.model,
-      goal: row.goal,
-      precision: variant.precision,
-      macsRatio: variant.macs / model.macs,
-      accuracyBefore: quality.before,
-      accuracyAfter: quality.after,
-      interval: quality.interval,
-      seconds: measured.seconds,
-      peakRssMiB: measured.peakRssMiB,
-    };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+async function runRow(row: Row, folder: string, note: BenchContext['note']): Promise<Result> {
+  const measured = await compress(row, argumentsOf(row), join(folder, 'variant'));
+  const report = compressionReportSchema.parse(JSON.parse(measured.stdout));
+  const result = resultOf(row, report, measured);
+  const { model, variant, artifact, goals } = report;
+  note(
+    [
+      `${row.model} ${row.goal} ${row.precision}: lost ${pointsLost(result)} points (at most ${row.mostDrop})`,
+      `${(variant.bytes / model.bytes).toFixed(3)} of the bytes`,
+      `${artifact.bytes} bytes to send`,
+      `goals ${goals.every(({ met }) => met) ? 'met' : 'not met'}`,
+      `${measured.seconds.toFixed(1)} s, ${measured.peakRssMiB.toFixed(0)} MiB`,
+    ].join(', '),
+  );
+  if (row.goal.startsWith('sparsity')) note(await againstDense(row, artifact.bytes, folder));
+  return result;
+}
+
+/** `--front N`: a whole front of the first model in one process, a result a candidate. */
+async function runFront(
+  points: string,
+  folder: string,
+  note: BenchContext['note'],
+): Promise<Result[]> {
+  const [first] = ROWS;
+  if (!first || !(Number(points) >= 2)) {
+    throw new BenchError('BENCH_USAGE', `--front ${points} is not a number of candidates from 2.`);
   }
+  const row: Row = { ...first, goal: 'pareto' };
+  const out = join(folder, 'front');
+  const args = ['--pareto', '--points', points, '--precision', 'auto'];
+  const measured = await compress(row, args, out);
+  const { candidates } = paretoSchema.parse(JSON.parse(measured.stdout));
+  const results: Result[] = [];
+  for (const { id } of candidates) {
+    const report = compressionReportSchema.parse(
+      JSON.parse(await readFile(join(out, id, 'report.json'), 'utf8')),
+    );
+    const result = resultOf(row, report, measured);
+    note(`${id}: lost ${pointsLost(result)} points, ${report.artifact.bytes} bytes to send`);
+    results.push(result);
+  }
+  note(`in ${measured.seconds.toFixed(1)} s, ${measured.peakRssMiB.toFixed(0)} MiB`);
+  return results;
+}
+
+const pointsLost = ({ accuracyBefore, accuracyAfter }: Result): string =>
+  (100 * (accuracyBefore - accuracyAfter)).toFixed(2);
+
+function resultOf(
+  { model, goal, data }: Row,
+  { model: before, variant, quality }: CompressionReport,
+  { seconds, peakRssMiB }: Measured,
+): Result {
+  if (!quality) throw new BenchError('BENCH_INPUT', `${data} has no labels.`);
+  return {
+    ...{ model, goal, precision: variant.precision, macsRatio: variant.macs / before.macs },
+    ...{ accuracyBefore: quality.before, accuracyAfter: quality.after, interval: quality.interval },
+    ...{ seconds, peakRssMiB },
+  };
 }
 
 async function compress(row: Row, args: readonly string[], out: string): Promise<Measured> {
