@@ -10,7 +10,7 @@ import { tensorSegments } from '../weights/index.js';
 import type { Choices } from '../search/allocate.js';
 import { denseWidths, droppedAt, removedAt, type Widths } from '../search/widths.js';
 import { samplesFor } from '../statistics/samples.js';
-import { achievedGoals, limitsCost, proposeWidths, widthsAtMacs } from './goals.js';
+import { achievedGoals, isDear, limitsCost, proposeWidths, widthsAtMacs } from './goals.js';
 import { refineChoices } from './refinement.js';
 import {
   checkRequest,
@@ -28,6 +28,9 @@ const TIGHTENINGS = 3;
 
 /** Nats on the gate split below which another allocation is not worth its time. */
 const SMALL_LOSS = 0.02;
+
+/** Most neighbours of a proposal that are measured, where proposing is cheap. */
+const NEIGHBOURS = 8;
 
 /** Halvings of the search for the smallest variant within an accuracy drop. */
 const BISECTIONS = 5;
@@ -98,11 +101,12 @@ async function variantFor(
     const first = await propose(bench.choices, 1);
     const plan = { widths: first, precision: 'fp32', sparsity: 0, isaSafe: true } as const;
     const { loss } = await makeVariant(bench, plan, watch, hooks);
+    const neighbours = isDear(request.goals) ? 0 : NEIGHBOURS;
     const choices =
       loss < SMALL_LOSS
         ? bench.choices
         : await watch.time('refine', () =>
-            refineChoices(bench, (offered) => propose(offered, 1), hooks),
+            refineChoices(bench, (offered) => propose(offered, 1), neighbours, hooks),
           );
     let slack = 1;
     let variant: Variant | undefined;
@@ -194,8 +198,8 @@ export async function finish(
       precision: variant.plan.precision,
       numerics: variant.numerics,
       sparsity: request.sparsity ?? 0,
-      groups: keptGroups(bench, variant),
-      removedBlocks: droppedAt(bench, variant.plan.widths).map(({ name }) => name),
+      groups: keptGroups(variant),
+      removedBlocks: droppedAt(variant.space, variant.plan.widths).map(({ name }) => name),
       islands: [...variant.islands],
     },
     artifact: {
@@ -283,13 +287,13 @@ function measures(model: Model, bytes: Uint8Array): CompressionReport['model'] {
   return { sha256: sha256(bytes), bytes: bytes.length, params, macs, peakRamBytes };
 }
 
-function keptGroups(bench: Workbench, variant: Variant): CompressionReport['variant']['groups'] {
-  const widths = variant.plan.widths.length > 0 ? variant.plan.widths : denseWidths(bench);
-  const removed = removedAt(bench, widths);
+function keptGroups({ space, plan }: Variant): CompressionReport['variant']['groups'] {
+  const widths = plan.widths.length > 0 ? plan.widths : denseWidths(space);
+  const removed = removedAt(space, widths);
   const gone = new Set(
-    droppedAt(bench, widths).flatMap(({ nodes }) => [...nodes].flatMap(({ outputs }) => outputs)),
+    droppedAt(space, widths).flatMap(({ nodes }) => [...nodes].flatMap(({ outputs }) => outputs)),
   );
-  const groups = bench.groups.filter(({ group }) => !gone.has(group.name));
+  const groups = space.groups.filter(({ group }) => !gone.has(group.name));
   return Object.fromEntries(
     groups.map(({ group }) => {
       const cut = new Set(

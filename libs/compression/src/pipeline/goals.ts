@@ -1,6 +1,6 @@
 import { activationArena, countModel, type Model, writeModel } from '@espalier/onnx';
 import { type Allocation, allocate, type Choices } from '../search/allocate.js';
-import { denseWidths, modelAt, type Widths } from '../search/widths.js';
+import { denseWidths, latencySteps, modelAt, type Widths } from '../search/widths.js';
 import type { CompressRequest, Goal, Precision } from './request.js';
 import type { Workbench } from './workbench.js';
 
@@ -17,6 +17,11 @@ const DEAR_EVALUATIONS = 4000;
 
 /** Goals that a choice of widths decides. */
 const COST_GOALS = ['macs-ratio', 'max-size-kib', 'max-ram-kib', 'max-latency-ms'] as const;
+
+/** Whether costing widths takes building the model: RAM and latency do, sizes are tables. */
+export function isDear(goals: readonly Goal[]): boolean {
+  return goals.some(({ name }) => name === 'max-ram-kib' || name === 'max-latency-ms');
+}
 
 /** Whether any goal limits a cost. */
 export function limitsCost(goals: readonly Goal[]): boolean {
@@ -35,11 +40,13 @@ export function proposeWidths(
   precision: Precision,
   slack: number,
 ): Allocation {
-  const exact = request.goals.some(
-    ({ name }) => name === 'max-ram-kib' || name === 'max-latency-ms',
-  );
+  const exact = isDear(request.goals);
   const cost = costOf(bench, request, precision, slack);
-  const offered = exact ? choices.map(coarse) : choices;
+  const offered = request.goals.some(({ name }) => name === 'max-latency-ms')
+    ? onSteps(bench, choices, request, precision).map(coarse)
+    : exact
+      ? choices.map(coarse)
+      : choices;
   return allocate(offered, cost, 1, exact ? DEAR_EVALUATIONS : undefined);
 }
 
@@ -79,6 +86,26 @@ function costOf(
     }
   });
   return (widths) => shares.reduce((worst, share) => Math.max(worst, share(widths)), 0);
+}
+
+/** Each group's choices at the widths where the target's latency steps down. */
+function onSteps(
+  bench: Workbench,
+  choices: readonly Choices[],
+  { latency }: CompressRequest,
+  precision: Precision,
+): Choices[] {
+  const whole = denseWidths(bench);
+  return choices.map((each, i) => {
+    if (!latency || i >= bench.groups.length) return each;
+    const at = (width: number): number => latency(modelAt(bench, whole.with(i, width)), precision);
+    const steps = new Set(latencySteps(each.widths, at));
+    const kept = each.widths.map((_, k) => k).filter((k) => steps.has(each.widths[k] ?? 0));
+    return {
+      widths: kept.map((k) => each.widths[k] ?? 1),
+      losses: kept.map((k) => each.losses[k] ?? 0),
+    };
+  });
 }
 
 function ramBytes(model: Model, precision: Precision): number {

@@ -1,4 +1,5 @@
 import type { Choices } from '../search/allocate.js';
+import type { MeasuredLoss } from '../search/measured-loss.js';
 import type { Widths } from '../search/widths.js';
 import type { CompressHooks } from './request.js';
 import type { Workbench } from './workbench.js';
@@ -9,9 +10,6 @@ const ROUNDS = 2;
 /** Factors by which one group's losses are tried otherwise, to reach neighbouring proposals. */
 const TRADES = [2, 0.5];
 
-/** Most neighbours that are measured. */
-const NEIGHBOURS = 8;
-
 /** Fits that a refinement takes at most, by and large: what its progress counts to. */
 const MOST_FITS = 30;
 
@@ -20,11 +18,15 @@ const MOST_FITS = 30;
  * with one group dearer or cheaper than measured: losses are not quite additive, and only a candidate
  * measured whole shows it.
  * @param propose widths that keep the goals at least loss, by the losses given
+ * @param neighbours most neighbours that are measured
  * @returns the losses whose proposal was measured to lose least
  */
 export async function refineChoices(
-  bench: Pick<Workbench, 'choices' | 'groups' | 'measuredLoss'>,
+  bench: Pick<Workbench, 'choices' | 'groups'> & {
+    readonly measuredLoss: Pick<MeasuredLoss, 'of' | 'ofBlocks' | 'refine'>;
+  },
   propose: (choices: readonly Choices[]) => Promise<Widths>,
+  neighbours: number,
   hooks: CompressHooks,
 ): Promise<readonly Choices[]> {
   const { measuredLoss, groups } = bench;
@@ -55,7 +57,7 @@ export async function refineChoices(
   let tried = 0;
   for (const g of groups.keys()) {
     for (const factor of TRADES) {
-      if (tried >= NEIGHBOURS) break;
+      if (tried >= neighbours) break;
       const traded = from.map((each, i) =>
         i === g ? { ...each, losses: each.losses.map((loss) => loss * factor) } : each,
       );

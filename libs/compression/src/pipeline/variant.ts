@@ -4,7 +4,8 @@ import type { CompressionReport } from '../report/report.js';
 import { dropInferenceNoops } from '../prepare/drop-inference-noops.js';
 import { quantizeModel } from '../quantization/index.js';
 import { outputLoss } from '../search/sensitivity.js';
-import { droppedAt, modelAt, removedAt, type Widths } from '../search/widths.js';
+import { droppedAt, modelAt, removedAt, type Space, type Widths } from '../search/widths.js';
+import { swapAtWidth } from '../structure/order-units.js';
 import { refitLayers } from '../structure/refit.js';
 import { pruneWeights } from '../weights/index.js';
 import type { CompressHooks, Precision } from './request.js';
@@ -25,6 +26,7 @@ export interface VariantPlan {
 export interface Variant {
   readonly model: Model;
   readonly plan: VariantPlan;
+  readonly space: Space;
   readonly stages: readonly Stage[];
   readonly islands: readonly string[];
   readonly numerics: CompressionReport['variant']['numerics'];
@@ -51,6 +53,8 @@ export interface Draft {
 
 interface Tools {
   readonly bench: Workbench;
+  /** The bench's, its orders made for the plan's widths. */
+  readonly space: Space;
   readonly plan: VariantPlan;
   readonly hooks: CompressHooks;
 }
@@ -61,18 +65,18 @@ const STRUCTURE: readonly StagePass[] = [
     name: 'cut',
     optional: false,
     wanted: ({ widths }) => widths.length > 0,
-    run: async (draft, { bench, plan }) => ({ ...draft, model: modelAt(bench, plan.widths) }),
+    run: async (draft, { space, plan }) => ({ ...draft, model: modelAt(space, plan.widths) }),
   },
   {
     name: 'refit',
     optional: true,
     wanted: ({ widths }) => widths.length > 0,
-    run: async (draft, { bench, plan, hooks }) => {
+    run: async (draft, { bench, space, plan, hooks }) => {
       const { channels, dense, samples, fit, engine, settings } = bench;
       const { model } = await refitLayers(
         draft.model,
-        removedAt(bench, plan.widths),
-        droppedAt(bench, plan.widths),
+        removedAt(space, plan.widths),
+        droppedAt(space, plan.widths),
         { channels, dense, samples, indices: fit, engine, settings },
         (done, total) => hooks.onProgress?.({ stage: 'refit', done, total }),
       );
@@ -121,12 +125,12 @@ export async function makeVariant(
   watch: Stopwatch,
   hooks: CompressHooks,
 ): Promise<Variant> {
-  const tools = { bench, plan, hooks };
   const key = plan.widths.join();
   let made = bench.structures.get(key);
   if (!made) {
-    const dense = { draft: denseDraft(bench.model), stages: [] };
-    const shaped = await runStages(STRUCTURE, dense, tools, watch);
+    const space = await watch.time('swap', () => spaceFor(bench, plan.widths));
+    const dense = { draft: denseDraft(bench.model), stages: [], space };
+    const shaped = await runStages(STRUCTURE, dense, { bench, space, plan, hooks }, watch);
     // A dropped block leaves an Identity, which was there for the fit to find the sum by.
     const model = dropInferenceNoops(shaped.draft.model);
     made = { ...shaped, draft: { ...shaped.draft, model } };
@@ -135,10 +139,20 @@ export async function makeVariant(
     if (bench.structures.size > STRUCTURES_KEPT && oldest !== undefined)
       bench.structures.delete(oldest);
   }
-  const { draft, stages } = await runStages(NUMBERS, made, tools, watch);
+  const { space } = made;
+  const { draft, stages } = await runStages(NUMBERS, made, { bench, space, plan, hooks }, watch);
   const last =
     stages.findLast(({ kept }) => kept) ?? (await measureStage('dense', draft.model, bench));
-  return { ...draft, plan, stages, loss: last.loss, accuracy: last.accuracy };
+  return { ...draft, plan, space, stages, loss: last.loss, accuracy: last.accuracy };
+}
+
+/** The bench's space with each group's order improved for the width that it gets. */
+function spaceFor({ channels, groups, blocks, dense }: Workbench, widths: Widths): Space {
+  if (widths.length === 0) return { channels, groups, blocks };
+  const swapped = groups.map((group, g) =>
+    swapAtWidth(channels, group, widths[g] ?? group.roots.length, dense),
+  );
+  return { channels, groups: swapped, blocks };
 }
 
 /** Structures kept for plans that differ in numbers alone. */
@@ -158,6 +172,7 @@ const denseDraft = (model: Model): Draft => ({
 /** A draft, and the stages that made it. */
 export interface Made {
   readonly draft: Draft;
+  readonly space: Space;
   readonly stages: readonly Stage[];
 }
 
@@ -181,7 +196,7 @@ async function runStages(
     if (kept) draft = next;
     hooks.onProgress?.({ stage: pass.name, done: 1, total: 1 });
   }
-  return { draft, stages };
+  return { ...from, draft, stages };
 }
 
 async function measureStage(name: string, model: Model, bench: Workbench): Promise<Stage> {

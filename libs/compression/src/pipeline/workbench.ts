@@ -16,7 +16,7 @@ import { GramEngine } from '../statistics/gram.js';
 import type { RunSettings } from '../statistics/run.js';
 import { type Samples, samplesFor } from '../statistics/samples.js';
 import { orderUnits } from '../structure/order-units.js';
-import type { CompressHooks, CompressRequest } from './request.js';
+import type { CompressHooks, CompressRequest, Precision } from './request.js';
 import type { Stopwatch } from './stopwatch.js';
 import type { Made } from './variant.js';
 
@@ -37,6 +37,8 @@ export interface Workbench extends Space {
   readonly output: OutputKind & { readonly name: string };
   readonly engine: GramEngine;
   readonly settings: RunSettings & { readonly seed: number };
+  /** For each precision, each group's widths where the target's latency steps down, once asked for. */
+  readonly latencySteps: Map<Precision, readonly (readonly number[])[]>;
   /** Structures made, by their widths; bounded by who fills it. */
   readonly structures: Map<string, Made>;
 }
@@ -123,6 +125,7 @@ export async function openWorkbench(
       output,
       engine,
       settings,
+      latencySteps: new Map(),
       structures: new Map(),
     };
   } catch (error) {

@@ -100,21 +100,25 @@ export class MeasuredLoss {
     return choices;
   }
 
-  /** Scales the curves of the groups that the proposal loses most by to what is measured there. */
+  /**
+   * Scales groups' curves to what is measured: those that the proposal loses most by, where it has
+   * them, then those that it leaves whole and that look cheapest, a third of the way down.
+   */
   async refine(
     choices: readonly Choices[],
     proposal: Widths,
     onMeasured?: (done: number, total: number) => void,
   ): Promise<Choices[]> {
     const whole = denseWidths(this.context);
-    const dearest = this.context.groups
-      .map((_, g) => {
-        const { widths = [], losses = [] } = choices[g] ?? {};
-        const at = Math.max(widths.indexOf(proposal[g] ?? 0), 0);
-        return { g, width: widths[at] ?? 0, loss: losses[at] ?? 0 };
-      })
+    const points = this.context.groups.map((_, g) => {
+      const { widths = [], losses = [] } = choices[g] ?? {};
+      const cut = Math.max(widths.indexOf(proposal[g] ?? 0), 0);
+      const at = cut > 0 ? cut : Math.ceil((widths.length - 1) / 3);
+      return { g, cut: cut > 0, width: widths[at] ?? 0, loss: losses[at] ?? 0 };
+    });
+    const dearest = points
       .filter(({ loss }) => loss > 0)
-      .sort((a, b) => b.loss - a.loss)
+      .sort((a, b) => Number(b.cut) - Number(a.cut) || (a.cut ? b.loss - a.loss : a.loss - b.loss))
       .slice(0, GROUPS);
     const scales = new Map<number, number>();
     for (const { g, width, loss } of dearest) {

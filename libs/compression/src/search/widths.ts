@@ -53,3 +53,25 @@ export function allowedWidths(group: OrderedGroup, step: number): number[] {
   for (let w = Math.floor((units - 1) / stride) * stride; w >= floor; w -= stride) widths.push(w);
   return widths;
 }
+
+/** Share of the latency that a narrower width must save to be a step of its own. */
+const LEAST_STEP = 1e-3;
+
+/**
+ * The widths worth having on a target: the widest first, then each that is faster than every wider
+ * one. Runtimes pad channels to blocks, so that many widths cost what the next block does.
+ * @param widths widest first
+ * @param latency milliseconds at a width
+ */
+export function latencySteps(
+  widths: readonly number[],
+  latency: (width: number) => number,
+): number[] {
+  let fastest = Infinity;
+  return widths.filter((width) => {
+    const ms = latency(width);
+    if (ms > fastest * (1 - LEAST_STEP)) return false;
+    fastest = ms;
+    return true;
+  });
+}

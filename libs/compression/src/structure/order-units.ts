@@ -2,7 +2,8 @@ import { graphOf, toFloat32 } from '@espalier/onnx';
 import { type ChannelGraph, type ChannelGroup, partsToKeep } from '../channels/channel-graph.js';
 import type { DenseLayer } from '../statistics/dense.js';
 import { weightMatrices } from './layer-weights.js';
-import { type ObsReader, removalOrder } from './obs.js';
+import type { ObsReader } from './obs-state.js';
+import { removalOrder, swapUnits } from './obs.js';
 
 /** The units of a group in the order in which they go. */
 export interface OrderedGroup {
@@ -43,6 +44,30 @@ export function orderUnits(
     ],
     least: Math.max(1, pinned.size),
   };
+}
+
+/**
+ * The group with other units at the head of its order for one width: those whose removal, together,
+ * costs the readers least as far as exchanges find.
+ * @param width units kept
+ */
+export function swapAtWidth(
+  channels: ChannelGraph,
+  ordered: OrderedGroup,
+  width: number,
+  dense: ReadonlyMap<string, DenseLayer>,
+): OrderedGroup {
+  const { group, roots, least } = ordered;
+  const readers = readersOf(channels, group, dense);
+  const gone = roots.length - width;
+  if (gone <= 0 || readers.some(({ xx }) => xx.rows > EXACT_COLUMNS)) return ordered;
+  const unitAt = new Map(group.units.map(({ root }, u) => [root, u]));
+  const units = roots.map((root) => unitAt.get(root) ?? 0);
+  const pinned = new Set(units.slice(units.length - least));
+  const removed = swapUnits(readers, units.slice(0, gone), units.slice(gone), pinned);
+  const out = new Set(removed);
+  const order = [...removed, ...units.slice(0, -least).filter((u) => !out.has(u)), ...pinned];
+  return { group, roots: order.flatMap((u) => group.units[u]?.root ?? []), least };
 }
 
 /** The layers, and groups of layers, that read units of a group. */
