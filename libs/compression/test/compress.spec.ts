@@ -24,6 +24,13 @@ function head({ x, y }: Dataset, count: number): Dataset {
   };
 }
 
+/** A data set with one bad value in its first sample. */
+function withNaN({ x, ...rest }: Dataset): Dataset {
+  const data = Float32Array.from(x.data as Uint8Array);
+  data[3] = NaN;
+  return { ...rest, x: { dtype: 'float32', dims: [x.dims[0]!, 1, 28, 28], data } };
+}
+
 const model = new Uint8Array(example('fashion-mobilenetv2.onnx'));
 const card = parseCard(example('fashion-mobilenetv2.json').toString());
 const calibration = head(openDataset(example('fashion-calibration.npz')), 64);
@@ -123,6 +130,7 @@ describe('compressing to a share of the multiply-accumulates', () => {
       'COMPRESS_GOAL_INVALID',
     ],
     ['a sparsity over 1', { sparsity: 2 }, 'COMPRESS_GOAL_INVALID'],
+    ['a sample that is not finite', { calibration: withNaN(calibration) }, 'COMPRESS_NOT_FINITE'],
     ['four samples', { calibration: head(calibration, 4) }, 'COMPRESS_CALIBRATION'],
   ])('refuses %s', async (_name, change, code) => {
     const refused = compress({ ...request, ...change });

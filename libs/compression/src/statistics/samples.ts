@@ -33,7 +33,8 @@ const FIXED_RUN_BYTES = 3 * RUN_BYTES;
 /**
  * Pairs a data set with a model's input.
  * @throws CompressionError COMPRESS_NO_INPUT when the model does not have exactly one float32 input,
- * COMPRESS_TOO_LARGE when it takes so many samples a run that memory would not do
+ * COMPRESS_TOO_LARGE when it takes so many samples a run that memory would not do, COMPRESS_NOT_FINITE
+ * when a sample holds a value that is not finite
  */
 export function samplesFor(model: Model, dataset: Dataset, card: InputCard | undefined): Samples {
   const { inputs } = graphOf(model);
@@ -44,6 +45,7 @@ export function samplesFor(model: Model, dataset: Dataset, card: InputCard | und
       `The model has ${inputs.length} inputs; compression feeds exactly one, of type float32.`,
     );
   }
+  checkFinite(dataset);
   const first = input.shape[0];
   const fixedBatch = typeof first === 'number' && first > 0;
   const open = input.ranked ? [null, ...input.shape.slice(1)] : [];
@@ -66,6 +68,17 @@ export function samplesFor(model: Model, dataset: Dataset, card: InputCard | und
       return { [input.name]: floatTensor(dims, data) };
     },
   };
+}
+
+/** One value that is not finite would spoil every sum that its sample is part of. */
+function checkFinite({ x, count }: Dataset): void {
+  if (!(x.data instanceof Float32Array)) return;
+  const at = x.data.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return;
+  throw new CompressionError(
+    'COMPRESS_NOT_FINITE',
+    `Sample ${Math.floor(at / (x.data.length / count))} of the data ("x") holds a value that is not finite. Take it out.`,
+  );
 }
 
 /** Bytes of all that a model computes from inputs of these shapes. */
