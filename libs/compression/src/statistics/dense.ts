@@ -4,6 +4,7 @@ import type { LinearLayer } from '../channels/labels.js';
 import { GramAccumulator, type GramEngine, type Moments, momentsOf } from './gram.js';
 import { readOutput, type RowReader, rowReader } from './patches.js';
 import { dimsAtOne, planRows, type RowPlan, seedOf } from './row-plan.js';
+import { isWide } from './row-space.js';
 import { type RunSettings, runOver } from './run.js';
 import type { Samples } from './samples.js';
 
@@ -14,6 +15,8 @@ export interface DenseLayer {
   readonly plan: RowPlan;
   /** Moments of what each group of the layer reads; none where no input can be cut. */
   readonly inputs: readonly Moments[];
+  /** Where the layer is too wide for moments: the sum of squares of each column, group by group. */
+  readonly energies: readonly Float64Array[];
   /** The tensor to be matched: the layer's output, or the sum that it closes. */
   readonly target: string;
   /** The other addend of that sum. */
@@ -22,6 +25,9 @@ export interface DenseLayer {
   readonly targetRows: Float32Array;
   readonly targetWidth: number;
 }
+
+/** Most samples that the energies of a wide layer are taken of. */
+const ENERGY_SAMPLES = 512;
 
 /** Most bytes of target rows held for all layers. */
 const TARGET_BYTES = 256 * 2 ** 20;
@@ -65,6 +71,7 @@ export async function collectDense(
             indices.length,
             seedOf(layer, settings.seed),
           );
+    const wide = isWide(reader.columns, indices.length * plan.perSample);
     return {
       layer,
       reader,
@@ -72,11 +79,20 @@ export async function collectDense(
       ...sum,
       targetWidth: layer.outputIds.length,
       targetRows: new Float32Array(indices.length * plan.perSample * layer.outputIds.length),
-      grams: layer.inputIds
-        ? Array.from({ length: layer.group }, () => new GramAccumulator(engine, reader.columns + 1))
-        : [],
+      grams:
+        layer.inputIds && !wide
+          ? Array.from(
+              { length: layer.group },
+              () => new GramAccumulator(engine, reader.columns + 1),
+            )
+          : [],
+      energies:
+        layer.inputIds && wide
+          ? Array.from({ length: layer.group }, () => new Float64Array(reader.columns))
+          : [],
     };
   });
+  const scratch = new Float32Array(Math.max(0, ...drafts.map(({ reader }) => reader.columns)));
   const outputs = [...new Set(open.flatMap(({ layer, target }) => [layer.input, target]))];
   await runOver(model, outputs, samples, indices, settings, async (tensors, offset, count) => {
     for (const item of open) {
@@ -95,6 +111,11 @@ export async function collectDense(
             item.reader.read(x, s, position, g, into, at);
             into[at + item.reader.columns] = 1;
             if (gram.commit()) await gram.flush();
+          }
+          if (k > 0 || offset + s >= ENERGY_SAMPLES) continue;
+          for (const [g, sums] of item.energies.entries()) {
+            item.reader.read(x, s, position, g, scratch, 0);
+            sums.forEach((sum, j) => (sums[j] = sum + (scratch[j] as number) ** 2));
           }
         }
       }

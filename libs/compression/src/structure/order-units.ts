@@ -27,12 +27,12 @@ export function orderUnits(
   dense: ReadonlyMap<string, DenseLayer>,
 ): OrderedGroup {
   const readers = readersOf(channels, group, dense);
-  const widest = Math.max(0, ...readers.map(({ xx }) => xx.rows));
+  const exact = exactReaders(readers);
   const order =
     readers.length === 0
       ? group.units.map((_, i) => i)
-      : widest <= EXACT_COLUMNS
-        ? removalOrder(group.units.length, readers).order
+      : exact.length === readers.length
+        ? removalOrder(group.units.length, exact).order
         : rankOnce(group.units.length, readers);
   const roots = order.flatMap((u) => group.units[u]?.root ?? []);
   const pinned = lastOfEachPart(channels, roots);
@@ -59,15 +59,31 @@ export function swapAtWidth(
 ): OrderedGroup {
   const { group, roots, least } = ordered;
   const readers = readersOf(channels, group, dense);
+  const exact = exactReaders(readers);
   const gone = roots.length - width;
-  if (gone <= 0 || readers.some(({ xx }) => xx.rows > EXACT_COLUMNS)) return ordered;
+  if (gone <= 0 || exact.length < readers.length) return ordered;
   const unitAt = new Map(group.units.map(({ root }, u) => [root, u]));
   const units = roots.map((root) => unitAt.get(root) ?? 0);
   const pinned = new Set(units.slice(units.length - least));
-  const removed = swapUnits(readers, units.slice(0, gone), units.slice(gone), pinned);
+  const removed = swapUnits(exact, units.slice(0, gone), units.slice(gone), pinned);
   const out = new Set(removed);
   const order = [...removed, ...units.slice(0, -least).filter((u) => !out.has(u)), ...pinned];
   return { group, roots: order.flatMap((u) => group.units[u]?.root ?? []), least };
+}
+
+/** A layer, or group of one, that reads units of a group. */
+interface Reader extends Omit<ObsReader, 'xx'> {
+  /** None where the layer is too wide for it. */
+  readonly xx: ObsReader['xx'] | undefined;
+  /** Sum of squares of each column. */
+  readonly energies: Float64Array;
+}
+
+/** Those that OBS can take whole. */
+function exactReaders(readers: readonly Reader[]): ObsReader[] {
+  return readers.flatMap(({ xx, ...reader }) =>
+    xx && xx.rows <= EXACT_COLUMNS ? [{ ...reader, xx }] : [],
+  );
 }
 
 /** The layers, and groups of layers, that read units of a group. */
@@ -75,7 +91,7 @@ function readersOf(
   channels: ChannelGraph,
   group: ChannelGroup,
   dense: ReadonlyMap<string, DenseLayer>,
-): ObsReader[] {
+): Reader[] {
   const unitOf = new Map(group.units.map(({ root }, u) => [root, u]));
   const graph = graphOf(channels.model);
   return channels.layers.flatMap((layer) => {
@@ -93,23 +109,26 @@ function readersOf(
     });
     const matrices = weightMatrices(layer, weight.dims, toFloat32(weight), layer.group);
     return matrices.flatMap((matrix, g) => {
-      const moments = statistics.inputs[g];
-      return moments ? [{ weight: matrix, xx: moments.xx, columns, share: 1 / layer.group }] : [];
+      const xx = statistics.inputs[g]?.xx;
+      const energies = xx
+        ? Float64Array.from({ length: xx.cols }, (_, c) => xx.data[c * xx.cols + c] as number)
+        : statistics.energies[g];
+      return energies ? [{ weight: matrix, xx, energies, columns, share: 1 / layer.group }] : [];
     });
   });
 }
 
 /** For very wide layers: the energy that each unit alone carries into its readers' outputs. */
-function rankOnce(units: number, readers: readonly ObsReader[]): number[] {
+function rankOnce(units: number, readers: readonly Reader[]): number[] {
   const energy = new Float64Array(units);
-  for (const { weight, xx, columns, share } of readers) {
+  for (const { weight, energies, columns, share } of readers) {
     const own = columns.map((list) => {
       let sum = 0;
       for (const c of list) {
         let squares = 0;
         for (let o = 0; o < weight.rows; o++)
           squares += (weight.data[o * weight.cols + c] as number) ** 2;
-        sum += squares * (xx.data[c * xx.cols + c] as number);
+        sum += squares * (energies[c] as number);
       }
       return sum;
     });

@@ -137,13 +137,15 @@ async function refitLayer(
     const regression = regressions[g];
     if (!regression) continue;
     const own = Float64Array.from(bias.subarray(g * perGroup, (g + 1) * perGroup));
+    const { space } = regression;
+    const start = space?.enter(w0) ?? w0;
     const { map, ...fit } = await fitGroup(
       regression,
-      { weight: w0, bias: own },
+      { weight: start, bias: own },
       bounds,
       context.engine,
     );
-    fitted.push(map.weight);
+    fitted.push(space?.leave(w0, start, map.weight) ?? map.weight);
     bias.set(Float32Array.from(map.bias), g * perGroup);
     fits.push({ layer: layer.output, ...fit });
   }
