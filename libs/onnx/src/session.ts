@@ -29,7 +29,8 @@ export async function openSession(
       interOpNumThreads: 1,
       executionMode: 'sequential',
       graphOptimizationLevel: options.optimization ?? 'all',
-      logSeverityLevel: 3,
+      // What goes wrong is thrown; ONNX Runtime would say it a second time on stderr.
+      logSeverityLevel: 4,
       ...(options.optimizedModelPath === undefined
         ? {}
         : { optimizedModelFilePath: options.optimizedModelPath }),

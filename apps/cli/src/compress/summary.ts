@@ -48,6 +48,7 @@ export function reportText(
     table(terminal, ['', 'before', `after (${variant.precision})`, ''], rows, { right: [1, 2] }),
   ];
   if (report.goals.length > 0) parts.push(goalsText(report.goals, terminal));
+  if (report.obstacles.length > 0) parts.push(['In the way:', ...report.obstacles].join('\n'));
   parts.push(`${folder}/model.onnx and report.json, in ${duration(report.seconds.total)}`);
   return parts.join('\n\n');
 }

@@ -4,6 +4,7 @@ import { encodeArtifact } from '@espalier/artifact';
 import { activationArena, countModel, type Model, openSession, writeModel } from '@espalier/onnx';
 import { positionsKept } from '../channels/cut.js';
 import { outputsOf } from '../evaluate.js';
+import { obstaclesOf } from '../report/obstacles.js';
 import { fidelityOf, pairedQuality } from '../report/quality.js';
 import { type CompressionReport, REPORT_SCHEMA_VERSION } from '../report/report.js';
 import { tensorSegments } from '../weights/index.js';
@@ -190,7 +191,7 @@ export async function finish(
   const drop = quality ? 100 * (quality.before - quality.after) : undefined;
   const gateDrop = await gateAccuracyDrop(bench, variant);
   const goals = achievedGoals(request.goals, measuredOf(bench, request, variant, drop ?? gateDrop));
-  const report: CompressionReport = {
+  const found: Omit<CompressionReport, 'obstacles'> = {
     schemaVersion: REPORT_SCHEMA_VERSION,
     model: measures(bench.original, request.model),
     variant: {
@@ -221,6 +222,7 @@ export async function finish(
     })),
     seconds: watch.report,
   };
+  const report = { ...found, obstacles: obstaclesOf(found, bench.channels.groups) };
   return { model: bytes, artifact, report, goalsMet: goals.every(({ met }) => met) };
 }
 

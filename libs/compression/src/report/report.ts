@@ -66,6 +66,8 @@ export const compressionReportSchema = z.object({
   goals: z.array(
     z.object({ name: z.string(), target: z.number(), achieved: z.number(), met: z.boolean() }),
   ),
+  /** What stands in the way of the goals that were missed, a sentence each. */
+  obstacles: z.array(z.string()).default([]),
   /** Loss and accuracy on the gate split after each stage, and whether the stage was kept. */
   stages: z.array(
     z.object({

@@ -22,6 +22,7 @@ export async function runOver(
   settings: RunSettings,
   visit: (tensors: Record<string, Tensor>, offset: number, count: number) => void | Promise<void>,
 ): Promise<void> {
+  if (outputs.length === 0) return;
   const part = edit(model).setOutputs(outputs).removeUnused().done();
   const session = await openSession(part, { threads: settings.threads });
   try {

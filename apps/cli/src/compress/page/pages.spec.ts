@@ -33,6 +33,7 @@ function report(more: Partial<CompressionReport> = {}): CompressionReport {
     fidelity: { meanKl: 0.0123, agreement: 0.96, samples: 400 },
     latencyMs: null,
     goals: [{ name: 'macs-ratio', target: 0.65, achieved: 0.7, met: false }],
+    obstacles: ['4 of 14 channels cannot be cut: "y" is an output of the model (4).'],
     stages: [{ name: 'refit', loss: 0.02, accuracy: 0.89, kept: false }],
     sensitivity: [
       {
@@ -65,6 +66,7 @@ describe('report.html', () => {
     expect(text).toContain('left in floating point, by measurement /head/Gemm');
     expect(text).toMatch(/saturation on x86 without VNNI Safe/);
     expect(text).toContain('3 of 4');
+    expect(text).toContain('4 of 14 channels cannot be cut');
   });
 
   it('needs no network and no script, and shows names as they are', () => {

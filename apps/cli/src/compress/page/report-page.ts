@@ -45,6 +45,7 @@ export function reportPage(report: CompressionReport, name: string, front?: stri
           ? html`<h2>Goals</h2>
               <div class="card">
                 ${table(['goal', 'asked', 'reached', ''], goals.map(goalRow), [1, 2])}
+                ${report.obstacles.map((line) => html`<p class="note">${line}</p>`)}
               </div>`
           : ''
       }
