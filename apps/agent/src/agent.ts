@@ -21,6 +21,7 @@ import { Loader } from './install/loader.js';
 import { Progress } from './install/progress.js';
 import { SlotFiles } from './install/slots.js';
 import { Greeting } from './link/greeting.js';
+import { collectGarbage } from './lean.js';
 import { Link } from './link/link.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
@@ -66,7 +67,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const epoch = (): number => state.value.epoch;
 
   const link = new Link(
-    { brokerUrl, deviceId, credential },
+    { brokerUrl, deviceId, credential, keepaliveS: options.keepaliveS },
     {
       connected: () => {
         greeting.start();
@@ -82,7 +83,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     log,
   );
   const courier = new Courier(outbox, link, log);
-  const greeting = new Greeting(() => link.send('hello', hello(), epoch()));
+  const greeting = new Greeting(() => link.send('hello', hello(), epoch()), Math.random);
 
   const files = new SlotFiles(options.stateDir);
   const serving = new Serving(
@@ -112,6 +113,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     ask: (need) => link.ready && link.send('need', need, epoch()) !== '',
     listenToContent: (sha256) => link.listenToContent(sha256),
     report,
+    rests: collectGarbage,
     log,
   });
 
@@ -140,8 +142,13 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       else control(kind, payload);
       greeting.stop();
     } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');
+      if (error instanceof ProtocolError) {
+        log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');
+        return;
+      }
+      // As on a full disk; the server gives it again.
+      log.error({ err: error, kind }, 'a message cannot be acted on now');
+      greeting.later();
     }
   }
 

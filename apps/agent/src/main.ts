@@ -1,23 +1,5 @@
 #!/usr/bin/env node
-import { TrustError } from '@espalier/trust';
-import pino from 'pino';
-import { startAgent } from './agent.js';
-import { AgentError } from './errors.js';
-import { parseOptions } from './options.js';
+import './lean.js';
 
-const options = parseOptions(process.argv);
-const log = pino({ level: options.logLevel, base: { agent: options.name } }, pino.destination(2));
-
-try {
-  const agent = await startAgent(options, log);
-  const stop = (signal: string): void => {
-    log.info({ signal }, 'stopping');
-    void agent.stop().then(() => process.exit(0));
-  };
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
-} catch (error) {
-  if (!(error instanceof AgentError || error instanceof TrustError)) throw error;
-  log.fatal({ code: error.code }, error.message);
-  process.exit(2);
-}
+// Loaded only now, so that the settings above hold for all of it.
+await import('./start.js');

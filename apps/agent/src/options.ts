@@ -20,6 +20,7 @@ export interface AgentOptions {
   readonly telemetryIntervalMs: number;
   readonly watchdogMs: number;
   readonly feedbackPort: number | null;
+  readonly keepaliveS: number;
   readonly quickProfile: boolean;
   readonly logLevel: string;
 }
@@ -38,6 +39,7 @@ interface Given {
   telemetryIntervalMs: number;
   watchdogMs: number;
   feedbackPort?: number;
+  keepaliveS: number;
   quickProfile?: boolean;
   logLevel: string;
 }
@@ -72,6 +74,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
       'take labels from applications on this device at http://127.0.0.1:port/v1/feedback',
       port,
     )
+    .option('--keepalive-s <s>', 'longest silence on the connection to the broker', positive, 30)
     .option('--quick-profile', 'measure the device in less time, less exactly')
     .addOption(
       new Option('--log-level <level>', 'what is logged to stderr')
@@ -97,6 +100,7 @@ function optionsOf(given: Given): AgentOptions {
     telemetryIntervalMs: given.telemetryIntervalMs,
     watchdogMs: given.watchdogMs,
     feedbackPort: given.feedbackPort ?? null,
+    keepaliveS: Math.ceil(given.keepaliveS),
     quickProfile: given.quickProfile ?? false,
     logLevel: given.logLevel,
   };

@@ -7,6 +7,17 @@ import { fileURLToPath } from 'node:url';
 import type { AgentState } from '../src/store/agent-state.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const FAULT = new URL('./fault.mjs', import.meta.url).href;
+
+/** What is done to an agent at its writes, or to its clock; see `fault.mjs`. */
+export interface Fault {
+  /** A file that gets a line for each write. */
+  readonly log: string;
+  readonly kind?: 'kill' | 'full';
+  readonly line?: string;
+  readonly occurrence?: number;
+  readonly clockSkewMs?: number;
+}
 
 export class AgentProcess {
   #child: ChildProcess | undefined;
@@ -19,9 +30,15 @@ export class AgentProcess {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run npm run build first.`);
   }
 
-  start(extra: readonly string[] = []): void {
-    const args = [MAIN, '--state-dir', this.stateDir, ...this.args, ...extra];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+  start(fault?: Fault): void {
+    const args = [MAIN, '--state-dir', this.stateDir, ...this.args];
+    const child = spawn(process.execPath, [...(fault ? ['--import', FAULT] : []), ...args], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {
+        ...process.env,
+        ...(fault ? { ESPALIER_FAULT: JSON.stringify({ ...fault, stateDir: this.stateDir }) } : {}),
+      },
+    });
     child.stderr.on('data', (data: Buffer) => (this.log += data.toString()));
     this.#child = child;
   }
@@ -47,6 +64,12 @@ export class AgentProcess {
     const exited = once(child, 'exit');
     child.kill(signal);
     await exited;
+  }
+
+  /** Whether the process has ended. */
+  get ended(): boolean {
+    const child = this.#child;
+    return !child || child.exitCode !== null || child.signalCode !== null;
   }
 
   async exit(): Promise<number | null> {

@@ -2,7 +2,9 @@
  * Runs the built agent (`npm run build`, which `npm test` does first) as a process of its own
  * against the built broker and a stub of the server.
  */
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { sha256 } from '@espalier/delivery';
@@ -104,6 +106,35 @@ describe('an agent', () => {
       running: { variantId: 'v1', modelSha256: sha256(model) },
     });
     expect(server.reports.some((r) => r.generation === 2 && r.state === 'active')).toBe(false);
+  });
+
+  it('goes on pinging the broker while an inference takes seconds', async () => {
+    let pings = 0;
+    // MQTT 3.1.1, section 3.12: a PINGREQ is these two bytes, and the agent sends it alone.
+    const wire = createServer((socket) => {
+      const broker = connect(server.brokerPort, '127.0.0.1');
+      socket.on('data', (bytes) => {
+        if (bytes.equals(Buffer.from([0xc0, 0]))) pings += 1;
+      });
+      socket.pipe(broker).pipe(socket);
+      broker.on('error', () => socket.destroy());
+      socket.on('error', () => broker.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(wire, 'listening');
+    server.toldPort = (wire.address() as AddressInfo).port;
+    await site.started('slow', ['--keepalive-s', '1', '--emulate-slowdown', '4000']);
+    await server.target('dev-slow', { model, generation: 1 });
+    await server.reported(1, 'probing');
+    const before = pings;
+    const { probe } = await server.until(
+      () => server.reports.find(({ state }) => state === 'active'),
+      'the end of the inference',
+      60_000,
+    );
+    // A ping each second, of which none was missed for long.
+    expect(pings - before).toBeGreaterThanOrEqual(Math.floor(probe!.latencyMs / 2000));
+    expect(probe!.latencyMs).toBeGreaterThan(2000);
+    wire.close();
   });
 
   it('measures itself again when it is asked to', async () => {

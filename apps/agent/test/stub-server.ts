@@ -53,6 +53,8 @@ export class StubServer extends EventEmitter {
   acknowledges = true;
   /** Chunks that are still sent before the stub falls silent. */
   chunkAllowance = Infinity;
+  /** Port that devices are told instead of the broker's. */
+  toldPort: number | null = null;
   /** Waits so long between two chunks, so that a test can act in between. */
   chunkPaceMs = 0;
   readonly #devices = new Map<string, Device>();
@@ -72,6 +74,10 @@ export class StubServer extends EventEmitter {
       });
     }).listen(0, '127.0.0.1');
     await once(this.#http, 'listening');
+  }
+
+  get brokerPort(): number {
+    return this.#brokerPort;
   }
 
   get url(): string {
@@ -182,7 +188,7 @@ export class StubServer extends EventEmitter {
     this.#devices.set(deviceId, { publicKey: Buffer.from(request.publicKey, 'base64') });
     return {
       deviceId,
-      brokerUrl: `mqtt://127.0.0.1:${this.#brokerPort}`,
+      brokerUrl: `mqtt://127.0.0.1:${this.toldPort ?? this.#brokerPort}`,
       credential: issueCredential(
         { deviceId, issuedAtMs: Date.now(), expires: FAR },
         this.authority.onlineKey,

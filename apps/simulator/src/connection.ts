@@ -67,6 +67,8 @@ export class Connection {
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      // It would hold six megabytes of numbers written out.
+      writeCache: false,
     });
     this.#client = client;
     client.handleMessage = (packet, done) => {

@@ -44,6 +44,8 @@ export interface InstallerParts {
   listenToContent(artifactSha256: string | null): void;
   /** Tells the server how the install stands. */
   report(): void;
+  /** There is nothing left to do for now. */
+  rests(): void;
   readonly log: Logger;
 }
 
@@ -145,6 +147,7 @@ export class Installer {
       .finally(() => {
         this.#turn = null;
         if (this.#pending) this.#proceed();
+        else this.parts.rests();
       });
   }
 

@@ -1,3 +1,4 @@
+import { parseCard } from '@espalier/dataset';
 import type { Logger } from 'pino';
 import { AgentError } from '../errors.js';
 import type { ModelWorker } from '../run/model-worker.js';
@@ -51,14 +52,15 @@ export class Loader {
       expectedSha256: content.model.sha256,
       length: content.model.length,
       session: content.session,
-      card: content.card,
+      card: content.card == null ? null : parseCard(content.card),
     });
     const probe = await this.worker.call('probe', null);
     if (!probe.finite) {
       throw new AgentError('RUN_PROBE', 'The probe inference gave outputs that are not finite.');
     }
     this.#watchdog = setTimeout(() => this.settle(slot), this.watchdogMs);
-    this.log.info({ slot, loadedSha256, latencyMs: probe.latencyMs }, 'model loaded and probed');
+    const { latencyMs } = probe;
+    this.log.info({ slot, loadedSha256, modelBytes, latencyMs }, 'model loaded and probed');
     const { generation, releaseId, variantId } = content;
     return {
       running: { generation, releaseId, variantId, modelSha256: loadedSha256, modelBytes },

@@ -8,10 +8,20 @@ const LONGEST_WAIT_MS = 60_000;
 export class Greeting {
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(private readonly sayHello: () => void) {}
+  /** @param random uniform in [0, 1) */
+  constructor(
+    private readonly sayHello: () => void,
+    private readonly random: () => number,
+  ) {}
 
   start(): void {
     this.#say(FIRST_WAIT_MS);
+  }
+
+  /** Says hello in a while, so that the server gives again what could not be taken now. */
+  later(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => this.#say(FIRST_WAIT_MS), this.#spread(FIRST_WAIT_MS));
   }
 
   /** The server spoke, or the connection is gone. */
@@ -22,6 +32,12 @@ export class Greeting {
   #say(waitMs: number): void {
     clearTimeout(this.#timer);
     this.sayHello();
-    this.#timer = setTimeout(() => this.#say(Math.min(LONGEST_WAIT_MS, waitMs * 2)), waitMs);
+    const next = (): void => this.#say(Math.min(LONGEST_WAIT_MS, waitMs * 2));
+    this.#timer = setTimeout(next, this.#spread(waitMs));
+  }
+
+  /** So that devices that met the same outage do not all speak at once. */
+  #spread(waitMs: number): number {
+    return waitMs * (0.75 + this.random() / 2);
   }
 }

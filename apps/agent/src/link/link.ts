@@ -13,7 +13,6 @@ import mqtt, { type MqttClient } from 'mqtt';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 
-const KEEPALIVE_S = 30;
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that lasted so long starts the backoff anew. */
 const SETTLED_MS = 10_000;
@@ -32,6 +31,8 @@ export interface LinkOptions {
   readonly brokerUrl: string;
   readonly deviceId: string;
   readonly credential: string;
+  /** Longest silence before a ping, seconds. */
+  readonly keepaliveS: number;
 }
 
 /** The MQTT connection: kept up by trying again with backoff; what it cannot send is lost. */
@@ -55,18 +56,20 @@ export class Link {
   }
 
   start(): void {
-    const { brokerUrl, deviceId, credential } = this.options;
+    const { brokerUrl, deviceId, credential, keepaliveS } = this.options;
     const client = mqtt.connect(brokerUrl, {
       clientId: deviceId,
       username: deviceId,
       password: credential,
       protocolVersion: 4,
       clean: true,
-      keepalive: KEEPALIVE_S,
+      keepalive: keepaliveS,
       connectTimeout: CONNECT_TIMEOUT_MS,
       reconnectPeriod: 0,
       resubscribe: false,
       queueQoSZero: false,
+      // It would hold six megabytes of numbers written out.
+      writeCache: false,
     });
     this.#client = client;
     let connectedAt = 0;

@@ -70,10 +70,13 @@ export class Courier {
       this.link.sendEncoded(entry.kind, payload, 1);
     }
     if (waiting.length === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
-      this.#sent.clear();
-      this.#send();
-    }, this.#waitMs);
+    this.#timer = setTimeout(
+      () => {
+        this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
+        this.#sent.clear();
+        this.#send();
+      },
+      this.#waitMs * (0.75 + Math.random() / 2),
+    );
   }
 }

@@ -1,10 +1,4 @@
-import {
-  openDataset,
-  parseCard,
-  prepareBatch,
-  type Dataset,
-  type InputCard,
-} from '@espalier/dataset';
+import type { Dataset, InputCard, prepareBatch } from '@espalier/dataset';
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -24,6 +18,12 @@ export class OtherHashError extends AgentError {
   }
 }
 
+/** What a model is run on, and what makes batches of it. */
+export interface Input {
+  readonly dataset: Dataset;
+  readonly prepare: typeof prepareBatch;
+}
+
 type Feeds = Record<string, Tensor>;
 interface Prepared {
   readonly feeds: Feeds;
@@ -38,7 +38,7 @@ export class LoadedModel {
     readonly sha256: string,
     readonly session: InferenceSession,
     private readonly card: InputCard | undefined,
-    private readonly dataset: Dataset | undefined,
+    private readonly input: Input | undefined,
     private readonly emulatedSlowdown: number | null,
   ) {}
 
@@ -49,13 +49,13 @@ export class LoadedModel {
    */
   static async open(
     request: LoadRequest,
-    dataset: Dataset | undefined,
+    input: Input | undefined,
     emulatedSlowdown: number | null,
   ): Promise<LoadedModel> {
     const bytes = readOnce(request.path, request.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (sha256 !== request.expectedSha256) throw new OtherHashError(sha256, request.expectedSha256);
-    const card = request.card == null ? undefined : parseCard(request.card);
+    const card = request.card ?? undefined;
     try {
       const session = await InferenceSession.create(bytes, {
         executionProviders: ['cpu'],
@@ -65,7 +65,7 @@ export class LoadedModel {
         graphOptimizationLevel: request.session.optimization,
         logSeverityLevel: 3,
       });
-      return new LoadedModel(sha256, session, card, dataset, emulatedSlowdown);
+      return new LoadedModel(sha256, session, card, input, emulatedSlowdown);
     } catch (cause) {
       throw new AgentError('RUN_LOAD', `The runtime cannot open the model: ${messageOf(cause)}`, {
         cause,
@@ -104,14 +104,14 @@ export class LoadedModel {
     ) as Feeds;
     const [first] = this.session.inputMetadata;
     const name = this.card?.input.name ?? first?.name;
-    const input = this.session.inputMetadata.find((candidate) => candidate.name === name);
-    const { dataset } = this;
-    if (!dataset || !input?.isTensor) return { feeds, labels: [] };
-    const batch = typeof input.shape[0] === 'number' ? input.shape[0] : 1;
+    const fed = this.session.inputMetadata.find((candidate) => candidate.name === name);
+    if (!this.input || !fed?.isTensor) return { feeds, labels: [] };
+    const { dataset, prepare } = this.input;
+    const batch = typeof fed.shape[0] === 'number' ? fed.shape[0] : 1;
     const indices = Array.from({ length: batch }, (_, k) => (this.#at + k) % dataset.count);
     this.#at = (this.#at + batch) % dataset.count;
-    const prepared = prepareBatch(dataset, this.card, indices, input.shape);
-    feeds[input.name] = new Tensor('float32', prepared.data, prepared.dims);
+    const prepared = prepare(dataset, this.card, indices, fed.shape);
+    feeds[fed.name] = new Tensor('float32', prepared.data, prepared.dims);
     return { feeds, labels: dataset.y ? indices.map((index) => dataset.y?.[index] ?? -1) : [] };
   }
 
@@ -127,8 +127,14 @@ export class LoadedModel {
   }
 }
 
-/** Opens the input that is run on. @throws DatasetError, or an error of the file system */
-export const readInput = (path: string): Dataset => openDataset(readFileSync(path));
+/**
+ * Opens the input that is run on; what reads it is loaded only if there is one.
+ * @throws DatasetError, or an error of the file system
+ */
+export async function readInput(path: string): Promise<Input> {
+  const { openDataset, prepareBatch: prepare } = await import('@espalier/dataset');
+  return { dataset: openDataset(readFileSync(path)), prepare };
+}
 
 function readOnce(path: string, length: number): Uint8Array {
   let file: number;

@@ -1,3 +1,4 @@
+import type { InputCard } from '@espalier/dataset';
 import type { Failure, SessionOptions } from '@espalier/protocol';
 
 /** What the worker is started with. */
@@ -14,7 +15,7 @@ export interface LoadRequest {
   readonly expectedSha256: string;
   readonly length: number;
   readonly session: SessionOptions;
-  readonly card: unknown;
+  readonly card: InputCard | null;
 }
 
 export interface Loaded {

@@ -1,17 +1,17 @@
 /** The thread that holds the inference session; nothing else loads ONNX Runtime while it serves. */
-import type { Dataset } from '@espalier/dataset';
 import { parentPort, workerData } from 'node:worker_threads';
 import { failureOf } from '../errors.js';
-import { LoadedModel, OtherHashError, readInput } from './loaded-model.js';
+import { collectGarbage } from '../lean.js';
+import { LoadedModel, OtherHashError, readInput, type Input } from './loaded-model.js';
 import type { AnswerMessage, CallMessage, WorkerCalls, WorkerSettings } from './requests.js';
 
 const settings = workerData as WorkerSettings;
-let dataset: Dataset | undefined;
+let input: Input | undefined;
 let model: LoadedModel | undefined;
 
-function open(): number {
-  if (settings.inputPath !== null) dataset ??= readInput(settings.inputPath);
-  return dataset?.count ?? 0;
+async function open(): Promise<number> {
+  if (settings.inputPath !== null) input ??= await readInput(settings.inputPath);
+  return input?.dataset.count ?? 0;
 }
 
 async function release(): Promise<null> {
@@ -25,9 +25,11 @@ async function load(
   request: WorkerCalls['load']['request'],
 ): Promise<WorkerCalls['load']['answer']> {
   await release();
-  open();
+  await open();
   const before = process.memoryUsage.rss();
-  model = await LoadedModel.open(request, dataset, settings.emulatedSlowdown);
+  model = await LoadedModel.open(request, input, settings.emulatedSlowdown);
+  // The file's bytes among it.
+  collectGarbage();
   return {
     loadedSha256: model.sha256,
     modelBytes: Math.max(0, process.memoryUsage.rss() - before),
