@@ -1,13 +1,25 @@
-import { ChangeComparison, errorShare, type Labelled } from '@espalier/evidence';
-import { judgeAccuracy } from '@espalier/rollout';
+import { ChangeComparison, type Labelled } from '@espalier/evidence';
+import { errorOf, judgeAccuracy, parseSpec } from '@espalier/rollout';
 import { seededRandom } from '@espalier/dataset';
 
 const LABELS_A_REPORT = 5;
-const TOLERATED = 0.01;
-const INTOLERABLE = 0.06;
-const DEVICE_SHIFT = 0.01;
-const MIN_LABELS = 50;
-const STAGE_SHARES = [0.1, 0.5, 1];
+/** Stages of 10, 50 and 100 percent; every gate is on, so accuracy has half of the error budget. */
+const SPEC = parseSpec({
+  stages: [{ percent: 10 }, { percent: 50 }, { percent: 100 }],
+  gate: {
+    maxFailedShare: 0.1,
+    minSample: 1,
+    scope: 'variant',
+    accuracy: {},
+    latency: { maxRatio: 1.5 },
+    memory: { maxRatio: 1.5 },
+    restarts: { maxPerDevice: 0 },
+  },
+  soakSeconds: 0,
+  deviceDeadlineSeconds: 600,
+});
+const GATE = SPEC.gate.accuracy ?? { tolerated: 0, intolerable: 0, minLabels: 0, deviceShift: 0 };
+const STAGE_SHARES = SPEC.stages.map(({ percent = 100 }) => percent / 100);
 const ACCURACY = 0.85;
 
 /** How a simulated fleet is and what becomes of it. */
@@ -59,7 +71,7 @@ interface SimulatedDevice {
 }
 
 function simulateVariant(setting: Setting, loss: number, random: () => number): Outcome['stopped'] {
-  const comparison = new ChangeComparison(DEVICE_SHIFT);
+  const comparison = new ChangeComparison(GATE.deviceShift);
   const single = ACCURACY * (1 - ACCURACY);
   const make = (arm: SimulatedDevice['arm']): SimulatedDevice => {
     const rate = betaLike(ACCURACY, setting.correlation, random);
@@ -71,16 +83,13 @@ function simulateVariant(setting: Setting, loss: number, random: () => number): 
   const controls = Array.from({ length: setting.controls }, () => make('control'));
   const last = STAGE_SHARES.length * setting.rounds;
   for (let stage = 0; stage < STAGE_SHARES.length; stage += 1) {
-    const error = errorShare(
-      {
-        total: 0.05,
-        variants: setting.variants,
-        stages: STAGE_SHARES.length,
-        metrics: { accuracy: 1, others: 1 },
-      },
-      stage,
-      'accuracy',
+    const variants = Object.fromEntries(
+      Array.from({ length: setting.variants }, (_, at) => [
+        `v${at}`,
+        { modelSha256: '', expectedAccuracy: null },
+      ]),
     );
+    const error = errorOf({ spec: SPEC, variants }, stage, 'accuracy');
     const reporting = [
       ...treated.slice(0, Math.ceil(setting.treated * (STAGE_SHARES[stage] ?? 1))),
       ...controls,
@@ -100,9 +109,9 @@ function simulateVariant(setting: Setting, loss: number, random: () => number): 
           variance: estimate.variance,
           labels: estimate.labels,
           devices: estimate.devices,
-          stopUnder: -TOLERATED,
-          passOver: -INTOLERABLE,
-          minLabels: MIN_LABELS,
+          stopUnder: -GATE.tolerated,
+          passOver: -GATE.intolerable,
+          minLabels: GATE.minLabels,
           error,
         });
         if (verdict === 'halt') return { stage, ...estimate.labels };

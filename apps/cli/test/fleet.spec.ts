@@ -161,6 +161,7 @@ describe('a fleet, driven from the command line', () => {
     const { stdout } = await cli('devices', 'show', deviceId);
     expect(stdout).toContain(`loaded sha256  ${document.variants[0]!.model.sha256}`);
     expect((await cli('rollouts', 'decisions', rolloutId)).stdout).toMatch(/order.*the walk/);
+    expect(await json('rollouts', 'replay', rolloutId)).toMatchObject({ identical: true });
   });
 
   it('passes on what the server refuses, and says when none answers', async () => {

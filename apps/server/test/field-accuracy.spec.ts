@@ -35,7 +35,7 @@ describe('a variant that loses ten points in the field, with real agents', () =>
     server = await ServerProcess.start();
     modelId = (await uploadSmall(server)).id;
     await makeCandidates(server, modelId, { points: 3, precisions: ['fp32'] });
-    for (let index = 0; index < KINDS.length * EACH; index += 1) {
+    const started = Array.from({ length: KINDS.length * EACH }, async (_, index) => {
       const kind = KINDS[index % KINDS.length]!;
       const name = `${kind}-${index}`;
       const labels = await FieldLabels.on(
@@ -49,14 +49,18 @@ describe('a variant that loses ten points in the field, with real agents', () =>
         ['--telemetry-interval-ms', '500', '--feedback-port', String(labels.port)],
         { kind },
       );
-      const { devices } = await server.until<{ devices: (DeviceRow & { name: string })[] }>(
-        '/api/v1/devices',
-        (page) => page.devices.some((one) => 'name' in one && one.name === name),
-      );
-      fleet.push({ id: devices.find((one) => one.name === name)!.id, kind, agent, labels });
+      return { name, kind, agent, labels };
+    });
+    const agents = await Promise.all(started);
+    const { devices } = await server.until<{ devices: (DeviceRow & { name: string })[] }>(
+      '/api/v1/devices',
+      (page) => page.devices.length === agents.length,
+    );
+    for (const { name, ...rest } of agents) {
+      fleet.push({ id: devices.find((one) => one.name === name)!.id, ...rest });
     }
-    await server.until<{ devices: DeviceRow[] }>('/api/v1/devices', ({ devices }) =>
-      devices.every(({ state }) => state === 'ready'),
+    await server.until<{ devices: DeviceRow[] }>('/api/v1/devices', (page) =>
+      page.devices.every(({ state }) => state === 'ready'),
     );
     watching = setInterval(() => {
       void server

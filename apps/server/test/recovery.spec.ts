@@ -16,6 +16,7 @@ const KILLED_AT = [
   'rollout draft > aborted',
   'rollout running > awaiting',
   'rollout awaiting > running',
+  'rollout awaiting > held',
   'rollout running > paused',
   'rollout paused > running',
   'rollout running > held',
@@ -35,6 +36,7 @@ const KILLED_AT = [
   'device working > active',
   'device working > backoff',
   'device working > failed',
+  'device failed > reverting',
   'device working > quarantined',
   'device backoff > sent',
   'device missing > sent',
@@ -43,6 +45,7 @@ const KILLED_AT = [
   'device active > unrevertable',
   'device working > reverting',
   'device reverting > reverted',
+  'device reverting > sent',
   'device reverting > stranded',
 ];
 
@@ -91,6 +94,7 @@ describe('a server that is killed at every transition of a rollout', () => {
 
   const fleet = async (site: string, behaviours: Behaviour[]): Promise<ScriptedDevice[]> => {
     const made: ScriptedDevice[] = [];
+    await server.until<object>('/api/v1/devices', () => true);
     for (const [index, behaviour] of behaviours.entries()) {
       const device = await ScriptedDevice.enrol(server, `${site}-${index}`, { site });
       device.behaviour = behaviour;
@@ -122,7 +126,7 @@ describe('a server that is killed at every transition of a rollout', () => {
   };
   /** The answer may be lost with the server; the order may not: it is given until it is obeyed. */
   const order = async (id: string, what: string, body: object = {}): Promise<void> => {
-    for (let attempt = 0; attempt < 200; attempt += 1) {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
       const answer = await server
         .call('POST', `/api/v1/rollouts/${id}/${what}`, body)
         .catch(() => null);
@@ -236,17 +240,40 @@ describe('a server that is killed at every transition of a rollout', () => {
     ordersOf(rollout, 1);
   });
 
+  it('stops a variant, and gives its devices the other one of the release', async () => {
+    const made = await withPrevious('replanned', [good, good, good]);
+    const [small, first, second] = made as [ScriptedDevice, ScriptedDevice, ScriptedDevice];
+    const transferBytes = small.artifact!.byteLength;
+    await server.ok('PATCH', `/api/v1/devices/${small.id}`, { budget: { transferBytes } });
+    for (const device of [first, second]) {
+      const { modelSha256 } = device.running!;
+      device.behaviour = (target) => (target.modelSha256 === modelSha256 ? 'good' : 'wrong-hash');
+    }
+    const id = await begin('replanned', {
+      stages: [{ percent: 100 }],
+      gate: { maxFailedShare: 0.6, minSample: 2, scope: 'variant' },
+    });
+    await order(id, 'start');
+    const rollout = await ended(id, 'completed');
+    expect(rollout.haltedVariants).toHaveLength(1);
+    expect(rollout.devices.map(({ status }) => status)).toEqual(Array(3).fill('active'));
+    expect(new Set(rollout.devices.map(({ variantId }) => variantId)).size).toBe(1);
+    ordersOf(rollout, 1);
+  });
+
   it('holds for silence, and tries again when told to go on', async () => {
     const [, quiet] = await fleet('held', [good, silent]);
     const id = await begin('held', {
       stages: [{ percent: 100 }],
       gate: { maxFailedShare: 0, minSample: 2 },
-      deviceDeadlineSeconds: 6,
+      deviceDeadlineSeconds: 4,
+      maxAttempts: 10,
     });
     await order(id, 'start');
     await reaches(id, 'held');
     quiet!.behaviour = good;
-    await order(id, 'resume');
+    // While the server is down, a device may miss its deadline once more.
+    while ((await reaches(id, 'held', 'completed')).status === 'held') await order(id, 'resume');
     const rollout = await ended(id, 'completed');
     expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'active']);
     ordersOf(rollout);
@@ -266,6 +293,20 @@ describe('a server that is killed at every transition of a rollout', () => {
     const statusOf = ({ id: of }: ScriptedDevice) =>
       rollout.devices.find(({ deviceId }) => deviceId === of)!.status;
     expect(made.map(statusOf)).toEqual(['reverted', 'stranded']);
+  });
+
+  it('holds when an approval does not come', async () => {
+    await fleet('unapproved', [good, good]);
+    const id = await begin('unapproved', {
+      stages: [{ percent: 50 }, { percent: 100, approval: true }],
+      approvalSeconds: 1,
+    });
+    await order(id, 'start');
+    await reaches(id, 'held');
+    await order(id, 'abort');
+    const rollout = await ended(id, 'aborted');
+    expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'cancelled']);
+    ordersOf({ ...rollout, devices: rollout.devices.slice(0, 1) });
   });
 
   it('is aborted before its start, and while it runs', async () => {

@@ -42,6 +42,11 @@ export type Rollout = z.infer<typeof rolloutSchema>;
 
 const listSchema = z.object({ rollouts: z.array(summarySchema) });
 const decisionsSchema = z.object({ decisions: z.array(z.record(z.string(), z.unknown())) });
+const replaySchema = z.object({
+  events: z.number(),
+  decisions: z.number(),
+  identical: z.boolean(),
+});
 export type Decision = z.infer<typeof decisionsSchema>['decisions'][number];
 
 /** Which devices a stage takes: one of percent, count (both cumulative) and selector. */
@@ -118,6 +123,10 @@ export const orderRollout = (
 
 export const decisionsOf = (api: ApiClient, id: string): Promise<{ decisions: Decision[] }> =>
   api.get(`${pathOf(id)}/decisions`, decisionsSchema);
+
+/** Plays the recorded events again and compares the decisions with the log. */
+export const replayOf = (api: ApiClient, id: string): Promise<z.infer<typeof replaySchema>> =>
+  api.get(`${pathOf(id)}/replay`, replaySchema);
 
 /** Whether nothing more happens in a rollout unless a person orders it. */
 export const hasEnded = ({ status }: Pick<RolloutSummary, 'status'>): boolean =>

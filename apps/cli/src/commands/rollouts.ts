@@ -10,6 +10,7 @@ import {
   listRollouts,
   orderRollout,
   previewRollout,
+  replayOf,
   type Decision,
   type Order,
   type Rollout,
@@ -80,6 +81,17 @@ export function addRollouts(program: Command, context: Context): void {
     .action(async (id: string, options: ApiOptions) => {
       const answer = await decisionsOf(connect(options, context), id);
       show(answer, options, context, ({ decisions }) => decisions.map(decisionText).join('\n'));
+    });
+
+  apiCommand(group, 'replay', 'plays the log again; exit code 1 unless the same decisions follow')
+    .argument('<rollout>')
+    .action(async (id: string, options: ApiOptions) => {
+      const answer = await replayOf(connect(options, context), id);
+      show(answer, options, context, ({ events, decisions, identical }) => {
+        const how = identical ? 'the same' : 'other';
+        return `${events} events lead to ${how} decisions as the ${decisions} in the log`;
+      });
+      if (!answer.identical) context.exitWith(EXIT.goalMissed);
     });
 
   apiCommand(group, 'watch', 'follows a rollout until it ends; exit code 1 unless it completed')

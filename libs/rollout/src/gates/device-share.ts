@@ -10,16 +10,19 @@ export interface DeviceShareNumbers {
   readonly over: number;
   readonly within: number;
   readonly unknown: number;
-  readonly minSample: number;
   readonly maxShare: number;
 }
 
-/** Judges the devices of a variant from their numbers alone. */
+/**
+ * Judges the devices of a variant from their numbers alone. A device that is not known yet counts as
+ * within its limit when harm is to be shown, and as over it when the stage is to pass.
+ */
 export function judgeDeviceShare(numbers: DeviceShareNumbers): EvidenceVerdict {
-  const { over, within, unknown, minSample, maxShare } = numbers;
-  const known = over + within;
-  if (known >= minSample && over / known > maxShare) return 'halt';
-  return unknown > 0 || known < minSample ? 'wait' : 'pass';
+  const { over, within, unknown, maxShare } = numbers;
+  const devices = over + within + unknown;
+  if (devices === 0) return 'wait';
+  if (over / devices > maxShare) return 'halt';
+  return (over + unknown) / devices > maxShare ? 'wait' : 'pass';
 }
 
 /** Windows of one device, and those of them that were over its limit. */

@@ -70,7 +70,6 @@ export function judgeVariant(
     const counts = evidence?.[metric] ?? null;
     const numbers = counts && {
       ...counts,
-      minSample: 1,
       maxShare: head.spec.gate[metric]?.maxShare ?? 0,
     };
     return { rule: metric, verdict: numbers ? judgeDeviceShare(numbers) : 'wait', numbers };
