@@ -131,6 +131,11 @@ describe('compressing to a share of the multiply-accumulates', () => {
     ],
     ['a sparsity over 1', { sparsity: 2 }, 'COMPRESS_GOAL_INVALID'],
     ['a sample that is not finite', { calibration: withNaN(calibration) }, 'COMPRESS_NOT_FINITE'],
+    [
+      'labels of classes that the model does not have',
+      { calibration: { ...calibration, y: calibration.y!.map((label) => label + 5) } },
+      'COMPRESS_LABELS',
+    ],
     ['four samples', { calibration: head(calibration, 4) }, 'COMPRESS_CALIBRATION'],
   ])('refuses %s', async (_name, change, code) => {
     const refused = compress({ ...request, ...change });

@@ -6,6 +6,7 @@ import { residualBlocks } from '../channels/residual-blocks.js';
 import { CompressionError } from '../errors.js';
 import { type Outputs, outputsOf } from '../evaluate.js';
 import { prepareModel } from '../prepare/index.js';
+import { checkLabels } from '../report/quality.js';
 import type { Choices } from '../search/allocate.js';
 import { MeasuredLoss } from '../search/measured-loss.js';
 import { type JudgeContext, measureSensitivity, type OutputKind } from '../search/sensitivity.js';
@@ -72,6 +73,11 @@ export async function openWorkbench(
     const gateReference = await watch.time('reference', () =>
       outputsOf(model, samples, gate, { ...settings, output: output.name }),
     );
+    if (output.task === 'classification' && gateReference.width > 1) {
+      checkLabels(samples.labels, gateReference.width);
+      // The evaluation's labels are only looked over here: a mistake in them should not cost the work.
+      checkLabels(request.evaluation?.y, gateReference.width);
+    }
     if (gateReference.rows.some((value) => !Number.isFinite(value))) {
       throw new CompressionError(
         'COMPRESS_NOT_FINITE',

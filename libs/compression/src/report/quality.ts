@@ -1,3 +1,4 @@
+import { CompressionError } from '../errors.js';
 import {
   agreement,
   classesOf,
@@ -53,6 +54,19 @@ export function pairedQuality(
         after: entry.after / entry.samples,
       })),
   };
+}
+
+/**
+ * @param width classes that the model tells apart
+ * @throws CompressionError COMPRESS_LABELS when a sample is of a class that the model does not have
+ */
+export function checkLabels(labels: ArrayLike<number> | undefined, width: number): void {
+  const at = labels ? Array.from(labels).findIndex((label) => label >= width) : -1;
+  if (at < 0) return;
+  throw new CompressionError(
+    'COMPRESS_LABELS',
+    `Sample ${at} is of class ${labels?.[at] ?? ''}, but the model tells ${width} classes apart, counted from 0. Check "y", or the card's output.`,
+  );
 }
 
 /** How close a variant's outputs are to the dense model's, with no labels. */
