@@ -23,5 +23,7 @@ export default {
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
   reporters: ['default', '<rootDir>/.ci/summary-reporter.mjs'],
+  // Jest leaves one core idle by default, which on two is half of the machine.
+  maxWorkers: '100%',
   testTimeout: 30_000,
 };
