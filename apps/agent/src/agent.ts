@@ -26,6 +26,7 @@ import { Link } from './link/link.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
 import { Outbox } from './report/outbox.js';
+import { ThermalWatch } from './profile/thermal-watch.js';
 import { ProfileKeeper } from './report/profile-keeper.js';
 import { reportBody, runningOf } from './report/reporter.js';
 import { FeedbackServer } from './run/feedback.js';
@@ -192,12 +193,22 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       : await FeedbackServer.listen(options.feedbackPort, (sha256, counts) =>
           serving.feedback(sha256, counts),
         );
+  const thermal = new ThermalWatch(
+    () => profiles.profile?.cpu.temperatureC ?? null,
+    () => {
+      log.info('the temperature changed; measuring again');
+      void installer.undisturbed(measure);
+    },
+  );
+
   if (!profiles.profile) await measure();
+  thermal.start();
   await installer.start();
   report();
   link.start();
   return {
     async stop() {
+      thermal.stop();
       greeting.stop();
       await feedback?.stop();
       await installer.stop();

@@ -8,6 +8,7 @@ import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addReleases } from './commands/releases.js';
 import { addRollouts } from './commands/rollouts.js';
+import { addTuning } from './commands/tuning.js';
 
 /** The whole command line; a command that cannot be carried out throws. */
 export function buildProgram(context: Context): Command {
@@ -22,6 +23,7 @@ export function buildProgram(context: Context): Command {
   addDevices(program, context);
   addModels(program, context);
   addPlan(program, context);
+  addTuning(program, context);
   addReleases(program, context);
   addRollouts(program, context);
   addDemo(program, context);

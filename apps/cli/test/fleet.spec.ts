@@ -115,7 +115,7 @@ describe('a fleet, driven from the command line', () => {
     const candidates = JSON.parse(made.stdout) as { id: string }[];
     expect(candidates).toHaveLength(2);
     const plan = await json<{ id: string; assignments: { candidateId: string }[] }>(
-      ...['plan', modelId, '--selector', 'site=lab'],
+      ...['plan', '--model', modelId, '--selector', 'site=lab', '--save'],
     );
     expect(candidates.map(({ id }) => id)).toContain(plan.assignments[0]!.candidateId);
     planId = plan.id;

@@ -35,8 +35,14 @@ import { Rollouts } from './rollout/rollouts.js';
 import { RolloutsController } from './rollout/rollouts.controller.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
+import { GroupBudgets } from './tuning/group-budgets.js';
 import { Plans } from './tuning/plans.js';
 import { PlansController } from './tuning/plans.controller.js';
+import { Policies } from './tuning/policies.js';
+import { Proposals } from './tuning/proposals.js';
+import { Retuning } from './tuning/retuning.js';
+import { Subjects } from './tuning/subjects.js';
+import { TuningController } from './tuning/tuning.controller.js';
 
 /** What exists before the server: it is opened first, and closed last. */
 export interface Foundations {
@@ -60,6 +66,7 @@ export class AppModule {
         ReleasesController,
         RolloutsController,
         TelemetryController,
+        TuningController,
       ],
       providers: [
         { provide: CONFIGURATION, useValue: configuration },
@@ -77,6 +84,7 @@ export class AppModule {
         Drafts,
         Enrolment,
         EventStream,
+        GroupBudgets,
         Housekeeping,
         Jobs,
         LateJoiners,
@@ -86,13 +94,17 @@ export class AppModule {
         MqttEdge,
         Offers,
         Plans,
+        Policies,
         Previews,
+        Proposals,
         Releases,
+        Retuning,
         RolloutEvidence,
         RolloutStore,
         RolloutTicker,
         RolloutViews,
         Rollouts,
+        Subjects,
         Telemetry,
       ],
     };

@@ -15,6 +15,7 @@ export type ServerErrorCode =
   | 'JOB_OVER'
   | 'JOB_QUEUE_FULL'
   | 'PLAN_EMPTY'
+  | 'PROPOSAL_CLOSED'
   | 'RELEASE_SIGNED'
   | 'RELEASE_UNSIGNED'
   | 'RELEASE_MISMATCH'

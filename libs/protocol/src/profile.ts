@@ -17,7 +17,8 @@ export type KernelTime = z.infer<typeof kernelTimeSchema>;
 
 /** What a device measured of itself. */
 export const profileSchema = z.object({
-  schemaVersion: z.literal(PROFILE_SCHEMA_VERSION),
+  /** Older ones hold other kernels; what both know is used. */
+  schemaVersion: z.number().int().min(1).max(PROFILE_SCHEMA_VERSION),
   measuredAt: instantSchema,
   agentVersion: z.string().max(32),
   runtime: z.object({
@@ -34,6 +35,8 @@ export const profileSchema = z.object({
     isa: z.array(z.string().max(32)).max(64),
     frequencyMHz: z.number().positive().nullable(),
     temperatureC: z.number().nullable(),
+    /** What the last cache before memory holds; absent or null: not known. */
+    cacheBytes: bytesSchema.nullable().optional(),
   }),
   memory: z.object({
     totalBytes: bytesSchema,
@@ -54,6 +57,10 @@ export const profileSchema = z.object({
   /** One call into the runtime with a graph that does nothing, milliseconds by thread count. */
   callOverheadMs: z.array(z.object({ threads: z.number().int().min(1), ms: z.number() })).max(8),
   kernels: z.array(kernelTimeSchema).max(512),
+  /** Share of the kernels that something else on the machine disturbed at every try. */
+  disturbed: z.number().min(0).max(1).optional(),
+  /** The fastest run of a short chain at all threads: the same in the same state of the machine. */
+  probeMs: z.number().nonnegative().nullable().optional(),
   measuringSeconds: z.number().nonnegative(),
 });
 export type Profile = z.infer<typeof profileSchema>;

@@ -43,6 +43,8 @@ export const helloSchema = z.object({
 });
 export type Hello = z.infer<typeof helloSchema>;
 
+export type Running = z.infer<typeof runningSchema>;
+
 /** A report's payload; signed by the device's own key inside {@link reportSchema}. */
 export const reportPayloadSchema = z.object({
   type: z.literal('report'),

@@ -6,6 +6,7 @@ import {
   inferShapes,
   type Model,
 } from '@espalier/onnx';
+import { peakActivationBytes } from './arena.js';
 import type { CandidateCosts } from './costs.js';
 import { GraphFusion } from './fusion.js';
 
@@ -20,19 +21,20 @@ export function describeCandidate(model: Model, precision: 'fp32' | 'int8'): Can
   const quantized = graph.nodes.some((node) => node.op === 'DequantizeLinear');
   const assumed = precision === 'int8' && !quantized;
   const nodes = new GraphFusion(graph, shapes, assumed).run();
-  const arena = activationArena(model);
+  const { weightBytes } = activationArena(model);
   const bytesOf = (names: readonly { name: string }[]) =>
     names.reduce((sum, { name }) => {
       const shape = shapes.get(name);
       return sum + (shape?.dims ? byteLength(shape.dtype, elementCount(shape.dims)) : 0);
     }, 0);
+  const inputBytes = bytesOf(graph.inputs);
   return {
     schemaVersion: 1,
     precision,
     nodes,
-    weightBytes: assumed ? Math.ceil(arena.weightBytes / 4) : arena.weightBytes,
-    arenaBytes: assumed ? Math.ceil(arena.peakBytes / 4) : arena.peakBytes,
-    inputBytes: bytesOf(graph.inputs),
+    weightBytes: assumed ? Math.ceil(weightBytes / 4) : weightBytes,
+    arenaBytes: peakActivationBytes(nodes, inputBytes),
+    inputBytes,
     outputBytes: bytesOf(graph.outputs),
   };
 }

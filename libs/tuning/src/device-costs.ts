@@ -1,43 +1,19 @@
 import type { Profile } from '@espalier/protocol';
 import { TuningError } from './errors.js';
-import { type Features } from './features.js';
-import { FIT_ORDER, type KernelWork, kernelWork } from './kernel-work.js';
-import { nonnegativeLeastSquares } from './nonnegative-least-squares.js';
-import { CODE_PATHS, type CodePath } from './steps.js';
-
-/** What a code path costs on a device. */
-export interface PathCosts {
-  /** Milliseconds for one unit of each feature. */
-  readonly costs: readonly number[];
-  /** Measured over fitted time of each kernel of the path, in the order of the committed list. */
-  readonly ratios: readonly number[];
-  /** Root of the mean squared relative error of the fit, noise of the measurement included. */
-  readonly error: number;
-}
-
-/** A device's own costs, from its kernel table. */
-export interface DeviceCosts {
-  /** Channels in a block of the runtime's convolution layout; 1: it has none. */
-  readonly block: number;
-  readonly callMs: number;
-  readonly paths: ReadonlyMap<CodePath, PathCosts>;
-  /** Costs of {@link plainFeatures}, for a path that the device did not measure. */
-  readonly plain: Readonly<Record<'fp32' | 'int8', readonly number[]>>;
-}
-
-/** Kernels of each path, in the order of the committed list. */
-export function kernelsOfPath(block: number): ReadonlyMap<CodePath, readonly KernelWork[]> {
-  const known = BY_PATH.get(block);
-  if (known) return known;
-  const table = kernelWork(block);
-  const byPath = new Map(
-    CODE_PATHS.map((path) => [path, table.filter((work) => work.path === path)]),
-  );
-  BY_PATH.set(block, byPath);
-  return byPath;
-}
-
-const BY_PATH = new Map<number, ReadonlyMap<CodePath, readonly KernelWork[]>>();
+import { weigh } from './features.js';
+import type { Fit } from './fit.js';
+import {
+  type KernelTable,
+  kernelTable,
+  type KernelTimes,
+  kernelTimes,
+  type PathTable,
+  threadValue,
+} from './kernel-table.js';
+import type { DeviceCosts, PathCosts } from './path-costs.js';
+import { weighPaths } from './path-work.js';
+import { fitThreads, type ThreadedPair } from './threads.js';
+import type { CodePath } from './steps.js';
 
 /** The channel block that a profile says, or that its instruction set leads to. */
 export function blockOf(profile: Profile): number {
@@ -47,143 +23,188 @@ export function blockOf(profile: Profile): number {
 }
 
 /**
- * Finds what each code path costs on a device at a number of threads: for each path the costs of its
- * features that come nearest to the measured kernels, relative errors counted.
+ * Finds what each code path costs on a device at a number of threads. One thread: the costs of a
+ * path's features that come nearest to the measured kernels, relative errors counted. More: each
+ * path's own overhead and speed-up against that.
  * @param threads more than the device's cores are taken as all of them
  * @throws TuningError TUNING_PROFILE when the profile measured nothing
  */
 export function deviceCosts(profile: Profile, threads: number): DeviceCosts {
   const block = blockOf(profile);
-  const times = kernelTimes(profile, threads);
-  if (times.size === 0) {
+  const table = kernelTable(block);
+  const alone = kernelTimes(profile, 1, table);
+  if (alone.ms.every((ms) => ms === 0)) {
     throw new TuningError(
       'TUNING_PROFILE',
       'The profile holds no kernel times; measure the device again.',
     );
   }
-  const paths = new Map<CodePath, PathCosts>();
-  const byPath = kernelsOfPath(block);
-  for (const path of FIT_ORDER) {
-    const fitted = fitPath(byPath.get(path) ?? [], path, times, paths);
-    if (fitted) paths.set(path, fitted);
-  }
-  const base = paths.get('elementwise')?.costs[0];
-  if (base !== undefined) paths.set('view', { costs: [base], ratios: [], error: 0 });
+  const base = new DeviceFit(table, alone, 1);
+  const single = base.single();
+  const more = threads > 1 ? kernelTimes(profile, threads, table) : null;
+  const paths = more ? new DeviceFit(table, more, threads).threaded(single, base) : single.paths;
+  // The graph that calls are measured with has one operator.
+  const called = threadValue(
+    profile.callOverheadMs.map(({ threads: count, ms }) => [count, ms]),
+    threads,
+  );
   return {
     block,
-    callMs: threadValue(
-      profile.callOverheadMs.map(({ threads: count, ms }) => [count, ms]),
-      threads,
-    ),
     paths,
-    plain: {
-      fp32: fitPlain(kernelWork(block), 'fp32', times),
-      int8: fitPlain(kernelWork(block), 'int8', times),
-    },
+    plain: single.plain,
+    cacheBytes: profile.cpu.cacheBytes ?? null,
+    callMs: Math.max(0, called - (paths.get('elementwise')?.costs[0] ?? 0)),
   };
 }
 
-interface Timed {
-  readonly ms: number;
-  readonly spread: number;
-}
-
-type Times = ReadonlyMap<string, Timed>;
-
-const keyOf = (id: string, precision: string) => `${id}/${precision}`;
-
-function kernelTimes(profile: Profile, threads: number): Times {
-  const byKernel = new Map<string, { points: [number, number][]; spread: number }>();
-  for (const { id, precision, threads: count, medianMs, spread } of profile.kernels) {
-    if (medianMs <= 0) continue;
-    const key = keyOf(id, precision);
-    const entry = byKernel.get(key) ?? { points: [], spread: 0 };
-    entry.points.push([count, medianMs]);
-    entry.spread = Math.max(entry.spread, spread);
-    byKernel.set(key, entry);
-  }
-  const times = new Map<string, Timed>();
-  for (const [key, { points, spread }] of byKernel) {
-    times.set(key, { ms: threadValue(points, threads), spread });
-  }
-  return times;
-}
-
-/** A value at a thread count between those measured: linear in one over the threads. */
-function threadValue(points: readonly (readonly [number, number])[], threads: number): number {
-  const sorted = [...points].sort(([a], [b]) => a - b);
-  const above = sorted.find(([count]) => count >= threads) ?? sorted.at(-1);
-  const below = sorted.findLast(([count]) => count <= threads) ?? sorted[0];
-  if (!above || !below) return 0;
-  if (above[0] === below[0]) return above[1];
-  const share = (1 / below[0] - 1 / threads) / (1 / below[0] - 1 / above[0]);
-  return below[1] + (above[1] - below[1]) * share;
-}
-
-function fitPath(
-  works: readonly KernelWork[],
-  path: CodePath,
-  times: Times,
-  known: ReadonlyMap<CodePath, PathCosts>,
-): PathCosts | null {
-  const targets = works.map((work) => {
-    const time = times.get(keyOf(work.kernel.id, work.precision));
-    if (!time) return null;
-    let ms = time.ms;
-    for (const [other, features] of work.features) {
-      if (other !== path) ms -= weigh(features, known.get(other)?.costs ?? []);
-    }
-    return ms > time.ms * LEAST_OWN_SHARE ? { ms, spread: time.spread } : null;
-  });
-  const rows: Features[] = [];
-  const values: number[] = [];
-  const weights: number[] = [];
-  works.forEach((work, at) => {
-    const target = targets[at];
-    const features = work.features.get(path);
-    if (!target || !features) return;
-    rows.push(features);
-    values.push(target.ms);
-    weights.push(1 / (target.ms * (1 + target.spread)));
-  });
-  if (rows.length === 0) return null;
-  const costs = nonnegativeLeastSquares(rows, values, weights);
-  const ratios = works.map((work, at) => {
-    const target = targets[at];
-    const fitted = weigh(work.features.get(path) ?? [], costs);
-    if (!target || fitted <= 0) return 1;
-    return Math.min(MOST_RATIO, Math.max(1 / MOST_RATIO, target.ms / fitted));
-  });
-  const squares = rows.map((row, at) => (weigh(row, costs) / (values[at] ?? 1) - 1) ** 2);
-  const error = Math.sqrt(squares.reduce((sum, square) => sum + square, 0) / rows.length);
-  return { costs, ratios, error };
-}
+type Paths = Map<CodePath, PathCosts>;
+type Fitted = Pick<DeviceCosts, 'paths' | 'plain'>;
 
 /** A kernel says nothing of a path that is less than this share of its time. */
-const LEAST_OWN_SHARE = 0.15;
+const LEAST_OWN_SHARE = 0.1;
+/** How much the spread of a kernel's runs counts against it. */
+const SPREAD_WEIGHT = 3;
 /** A kernel farther from the fit than this was disturbed while it was measured. */
 const MOST_RATIO = 1.6;
+/** The same against what threads make of it. */
+const MOST_THREADED_RATIO = 1.25;
 
-function fitPlain(
-  works: readonly KernelWork[],
-  precision: 'fp32' | 'int8',
-  times: Times,
-): number[] {
-  const measured = works.flatMap((work) => {
-    const time = times.get(keyOf(work.kernel.id, work.precision));
-    return time && work.precision === precision ? [{ row: work.plain, ms: time.ms }] : [];
-  });
-  if (measured.length === 0) return [0, 0, 0];
-  return nonnegativeLeastSquares(
-    measured.map(({ row }) => row),
-    measured.map(({ ms }) => ms),
-    measured.map(({ ms }) => 1 / ms),
-  );
+class DeviceFit {
+  constructor(
+    private readonly table: KernelTable,
+    private readonly times: KernelTimes,
+    private readonly threads: number,
+  ) {}
+
+  single(): { paths: Paths; plain: DeviceCosts['plain'] } {
+    const paths: Paths = new Map();
+    const device = { paths, plain: this.plain() };
+    for (const table of this.table.paths) {
+      const own = this.ownTimes(table, device);
+      if (own.weights.some((weight) => weight > 0)) {
+        const { costs, error } = table.fit.fit(own.ms, own.weights);
+        const ratios = table.rows.map((row, at) =>
+          boundedRatio(own.ms[at] ?? 0, weigh(row, costs), 1 / MOST_RATIO, MOST_RATIO),
+        );
+        paths.set(table.path, { costs, ratios, error });
+      }
+      setView(paths, table.path);
+    }
+    this.addCompanies(device);
+    return device;
+  }
+
+  /**
+   * The same at more threads: for each path an overhead and a share of what one thread takes beyond
+   * its overhead, from the kernels measured at both. Kernels differ in whether they are split at all,
+   * so each keeps its own ratio to that, too.
+   */
+  threaded(single: Fitted, alone: DeviceFit): Paths {
+    const paths: Paths = new Map();
+    const device = { paths, plain: single.plain };
+    for (const table of this.table.paths) {
+      const one = single.paths.get(table.path);
+      if (!one) continue;
+      const before = alone.ownTimes(table, single);
+      const after = this.ownTimes(table, device);
+      const overhead = one.costs[0] ?? 0;
+      const rows = table.rows.map(([calls = 0], at) => [
+        overhead * calls,
+        Math.max(0, (before.ms[at] ?? 0) - overhead * calls),
+      ]);
+      const pairs = rows.flatMap(([called = 0, spent = 0], at): ThreadedPair[] => {
+        const known = (before.weights[at] ?? 0) > 0 && (after.weights[at] ?? 0) > 0;
+        const calls = table.rows[at]?.[0] ?? 0;
+        return known ? [{ at, calls, called, spent, ms: after.ms[at] ?? 0 }] : [];
+      });
+      const { extraMs, share, error } = fitThreads(pairs, this.threads);
+      paths.set(table.path, {
+        costs: Array.from(one.costs, (cost, at) => (at === 0 ? cost + extraMs : cost * share)),
+        ratios: one.ratios.map((ratio, at) => {
+          const pair = pairs.find((each) => each.at === at);
+          if (!pair) return ratio;
+          const fitted = pair.called + extraMs * pair.calls + share * pair.spent;
+          // A kernel may be split where most of its path are not.
+          const least = 1 / this.threads;
+          return ratio * boundedRatio(pair.ms, fitted, least, MOST_THREADED_RATIO);
+        }),
+        error: Math.hypot(one.error, error),
+      });
+      setView(paths, table.path);
+    }
+    this.addCompanies(device);
+    return paths;
+  }
+
+  /** What each kernel spends on the path itself, milliseconds; weight 0: not known, or next to nothing. */
+  private ownTimes(table: PathTable, device: Fitted): { ms: Float64Array; weights: Float64Array } {
+    const ms = new Float64Array(table.at.length);
+    const weights = new Float64Array(table.at.length);
+    for (let i = 0; i < table.at.length; i++) {
+      const at = table.at[i] ?? -1;
+      const time = this.times.ms[at] ?? 0;
+      if (time === 0) continue;
+      const own = time - weighPaths(table.others[i] ?? [], device).ms;
+      if (own < LEAST_OWN_SHARE * time) continue;
+      ms[i] = own;
+      weights[i] = 1 / (time * Math.hypot(1, SPREAD_WEIGHT * (this.times.spread[at] ?? 0)));
+    }
+    return { ms, weights };
+  }
+
+  /** What an operator costs more in a block than among its like, and a byte of far weights. */
+  private addCompanies(device: { paths: Paths; plain: DeviceCosts['plain'] }): void {
+    for (const { table, cold } of this.table.companies) {
+      const own = this.ownTimes(table, device);
+      const known = own.weights.some((weight) => weight > 0);
+      const { costs, error }: Fit = known
+        ? table.fit.fit(own.ms, own.weights)
+        : { costs: new Float64Array(1), error: 0 };
+      const far = cold.map(({ near, far: away, bytes }) => {
+        const [at, from] = [this.times.ms[near] ?? 0, this.times.ms[away] ?? 0];
+        return at > 0 && bytes > 0 ? Math.max(0, from - at) / bytes : 0;
+      });
+      device.paths.set(table.path, { costs: [costs[0] ?? 0, ...far], ratios: [], error });
+    }
+  }
+
+  /** Found when first asked for: most devices measured every path that a model needs. */
+  private plain(): DeviceCosts['plain'] {
+    const known = new Map<'fp32' | 'int8', ArrayLike<number>>();
+    const find = (precision: 'fp32' | 'int8'): ArrayLike<number> => {
+      let costs = known.get(precision);
+      if (!costs) known.set(precision, (costs = this.fitPlain(precision)));
+      return costs;
+    };
+    return {
+      get fp32() {
+        return find('fp32');
+      },
+      get int8() {
+        return find('int8');
+      },
+    };
+  }
+
+  private fitPlain(precision: 'fp32' | 'int8'): ArrayLike<number> {
+    const { at, fit } = this.table.plain[precision];
+    const ms = Float64Array.from(at, (position) => this.times.ms[position] ?? 0);
+    return fit.fit(
+      ms,
+      ms.map((time) => (time > 0 ? 1 / time : 0)),
+    ).costs;
+  }
 }
 
-/** The sum of features, each times its cost. */
-export function weigh(features: Features, costs: readonly number[]): number {
-  let sum = 0;
-  for (let i = 0; i < features.length; i++) sum += (features[i] ?? 0) * (costs[i] ?? 0);
-  return sum;
+/** Views are called and do nothing else. */
+function setView(paths: Paths, after: CodePath): void {
+  const base = paths.get('elementwise')?.costs[0];
+  if (after === 'elementwise' && base !== undefined) {
+    paths.set('view', { costs: [base], ratios: [], error: 0 });
+  }
+}
+
+function boundedRatio(measured: number, fitted: number, least: number, most: number): number {
+  if (measured <= 0 || fitted <= 0) return 1;
+  return Math.min(most, Math.max(least, measured / fitted));
 }

@@ -1,6 +1,7 @@
 import type { Profile } from '@espalier/protocol';
 import type { Candidate } from './candidate.js';
-import { type DeviceCosts, deviceCosts } from './device-costs.js';
+import { deviceCosts } from './device-costs.js';
+import type { DeviceCosts } from './path-costs.js';
 import { latencyOf } from './latency.js';
 import type { Estimate } from './limits.js';
 import { ramIncrement } from './ram.js';
@@ -19,26 +20,29 @@ export interface EstimateSettings {
 /** A candidate made ready for many devices: its work for each channel block met so far. */
 export class Estimator {
   private readonly workloads = new Map<number, Workload>();
-  private readonly ramBytes: number;
+  private readonly ramBytes = new Map<number, number>();
 
-  constructor(readonly candidate: Candidate) {
-    this.ramBytes = Math.max(ramIncrement(candidate.costs), candidate.peakRamBytes);
-  }
+  constructor(readonly candidate: Candidate) {}
 
   /** What the candidate costs on a device. */
   on(device: DeviceCosts, settings: EstimateSettings): Estimate {
-    const { artifactBytes, modelBytes } = this.candidate;
+    const { artifactBytes, costs, modelBytes, peakRamBytes } = this.candidate;
     let workload = this.workloads.get(device.block);
     if (!workload) {
-      workload = workloadOf(this.candidate.costs, device.block);
+      workload = workloadOf(costs, device.block);
       this.workloads.set(device.block, workload);
+    }
+    let ramBytes = this.ramBytes.get(device.block);
+    if (ramBytes === undefined) {
+      ramBytes = Math.max(ramIncrement(costs, device.block), peakRamBytes);
+      this.ramBytes.set(device.block, ramBytes);
     }
     const { ms, low, high } = latencyOf(workload, device, settings.latencyFactor);
     return {
       ms,
       low,
       high,
-      ramBytes: this.ramBytes,
+      ramBytes,
       storageBytes: artifactBytes + modelBytes + (settings.keptBytes ?? modelBytes),
       transferBytes: artifactBytes,
     };

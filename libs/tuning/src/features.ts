@@ -17,6 +17,15 @@ export function featuresOf({ path, node }: Pick<Step, 'path' | 'node'>, block: n
   return RULES[path](node, Math.max(block, 8));
 }
 
+/** About what the first level of a data cache holds beside weights. */
+const NEAR_BYTES = 40 * 1024;
+
+/** Bytes of input and output beyond what stays in the nearest cache from one operator to the next. */
+function spilled(node: CostNode): number {
+  const elements = node.cin * node.ih * node.iw + node.cout * node.oh * node.ow;
+  return Math.max(0, elements * (node.int8 ? 1 : 4) - NEAR_BYTES);
+}
+
 /** Elements that an activation of its own passes over. */
 function passed(node: CostNode, channels: number): number {
   return node.activation === 'other' ? channels * node.oh * node.ow : 0;
@@ -37,6 +46,13 @@ export function plainFeatures(node: CostNode): Features {
     ? weights * node.oh * node.ow
     : moved * (node.kind === 'pool' ? node.kh : 1);
   return [1, work, (moved + weights) * size];
+}
+
+/** The sum of features, each times its cost. */
+export function weigh(features: ArrayLike<number>, costs: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < features.length; i++) sum += (features[i] ?? 0) * (costs[i] ?? 0);
+  return sum;
 }
 
 type Rule = (node: CostNode, block: number) => Features;
@@ -67,20 +83,21 @@ function windows(node: CostNode, together: number) {
   return { taps: rowTaps * kw, calls };
 }
 
-function blockedConv(node: CostNode, block: number, cin: number): Features {
+/** @param rounds how often each output is read and written, once for each part of the inputs */
+function blockedConv(node: CostNode, block: number, cin: number, rounds: number): Features {
   const cout = up(node.cout, block);
   const sets = Math.ceil(cout / block / FILTER_SET);
   const together = block > 8 ? 6 : 3;
   const { taps, calls } = windows(node, together);
   const depth = cin / node.group;
-  const inputBlocks = Math.ceil(depth / block);
   return [
     1,
     taps * node.ow * depth * cout,
     taps * calls * depth * sets,
-    node.oh * node.ow * cout * inputBlocks,
+    node.oh * node.ow * cout * rounds,
     depth * cout * node.kh * node.kw,
     passed(node, cout),
+    spilled(node),
   ];
 }
 
@@ -101,10 +118,14 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
       cin * cout,
       strided,
       passed(node, cout),
+      spilled(node),
     ];
   },
-  'blocked-conv': (node, block) => blockedConv(node, block, up(node.cin, block)),
-  'blocked-first': (node, block) => blockedConv(node, block, node.cin),
+  'blocked-conv': (node, block) => {
+    const cin = up(node.cin, block);
+    return blockedConv(node, block, cin, Math.ceil(cin / node.group / block));
+  },
+  'blocked-first': (node, block) => blockedConv(node, block, node.cin, node.cin),
   'blocked-depthwise': (node, block) => {
     const blocks = Math.ceil(node.cout / block);
     const { taps, calls } = windows(node, 6);
@@ -114,14 +135,24 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
       taps * calls * blocks,
       node.oh * blocks,
       passed(node, node.cout),
+      spilled(node),
     ];
   },
   'plain-conv': (node) => {
     const pixels = node.oh * node.ow;
     const depth = node.cin * node.kh * node.kw;
-    const lanes = up(pixels, 16);
+    const vectors = Math.ceil(pixels / 16);
     const copied = node.kh * node.kw * node.stride > 1 ? depth * pixels : 0;
-    return [1, lanes * depth * node.cout, lanes * depth, copied, node.cout * pixels];
+    return [
+      1,
+      vectors * 16 * depth * node.cout,
+      (vectors % 2) * 16 * depth * node.cout,
+      vectors * 16 * depth,
+      copied,
+      node.cout * pixels,
+      depth * node.cout,
+      spilled(node),
+    ];
   },
   'plain-grouped': (node) => {
     const pixels = node.oh * node.ow;
@@ -140,33 +171,51 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
   pool: (node) => [1, elements(node) * node.kh * node.kw, elements(node)],
   copy: (node) => [1, elements(node)],
   view: () => [1],
-  'int8-pointwise': (node) => int8Product(node, node.cin),
-  'int8-conv': (node) => int8Product(node, (node.cin / node.group) * node.kh * node.kw),
+  company: () => [0, 0, 0],
+  'int8-company': () => [0, 0, 0],
+  'int8-pointwise': int8Product,
+  'int8-conv': int8Product,
   'int8-depthwise': (node) => {
     const taps = node.oh * node.ow * node.kh * node.kw;
     const whole = node.cout % 16 === 0;
     return whole
-      ? [1, taps * (node.cout / 16), taps, 0, 0, 0]
-      : [1, 0, 0, taps * (node.cout >> 3), taps * (node.cout % 8), taps];
+      ? [1, taps * (node.cout / 16), taps, 0, 0, 0, spilled(node)]
+      : [1, 0, 0, taps * (node.cout >> 3), taps * (node.cout % 8), taps, spilled(node)];
   },
-  'int8-gemm': (node) => int8Product(node, node.cin),
+  'int8-gemm': int8Product,
   'int8-add': (node) => [1, elements(node)],
   'int8-pool': (node) => [1, elements(node) * node.kh * node.kw, elements(node)],
   'int8-copy': (node) => [1, elements(node)],
   quantize: (node) => [1, elements(node)],
 };
 
-function int8Product(node: CostNode, depth: number): Features {
+/** The least a vector register of the requantizing loop takes at once. */
+const TAIL = 4;
+
+/**
+ * An integer matrix product and the scaling back of its result: outputs fill lanes of 16, then groups
+ * of 4, and what is left goes one by one.
+ */
+function int8Product(node: CostNode): Features {
   const pixels = node.oh * node.ow;
-  const narrow = depth < 16 ? 1 : 0;
+  const taps = node.kh * node.kw;
+  const depth = (node.cin / node.group) * taps;
+  const unfilled = node.cout % TAIL > 0 ? 1 : 0;
+  // Rows of the product are put together tap by tap, slower where a tap is no whole word.
+  const copied = taps * node.stride > 1 ? pixels * taps : 0;
   return [
     1,
-    pixels * up(depth, 4) * up(node.cout, 16),
+    pixels * up(depth, TAIL) * up(node.cout, 16),
     pixels * node.cout,
-    pixels * (node.cout % 16),
     pixels * depth,
     depth * node.cout,
-    pixels * node.cout * narrow,
+    node.cout % 16 >= TAIL ? pixels : 0,
+    pixels * unfilled,
+    pixels * node.cout * unfilled,
+    node.cout < 16 ? pixels : 0,
+    copied,
+    node.cin % TAIL > 0 ? copied : 0,
+    spilled(node),
   ];
 }
 

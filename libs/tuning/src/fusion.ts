@@ -20,6 +20,8 @@ const TRANSCENDENTAL = new Set(
 const COPIES = new Set(
   'Concat Split Slice Pad Gather Resize Upsample Expand Tile DepthToSpace SpaceToDepth'.split(' '),
 );
+/** Passes over its values that a BatchNormalization by itself is worth. */
+const BATCH_NORMALIZATION_PASSES = 4;
 /** Operators with a quantized form, and those that run on quantized values as they are. */
 const QUANTIZABLE = new Set(
   'Conv Gemm MatMul Add Mul AveragePool GlobalAveragePool MaxPool Concat Reshape Flatten Squeeze Unsqueeze Transpose LeakyRelu Sigmoid Softmax Split Slice Gather Resize Pad'.split(
@@ -128,6 +130,12 @@ export class GraphFusion {
     };
     this.specialise(entry, node, first, output);
     this.nodes.push(entry);
+    if (node.op === 'BatchNormalization') {
+      // By itself it works out scale and shift from four vectors, and then passes twice.
+      for (let pass = 1; pass < BATCH_NORMALIZATION_PASSES; pass++) {
+        this.nodes.push({ ...entry, inputs: [this.nodes.length - 1] });
+      }
+    }
     const at = this.nodes.length - 1;
     const quantized = int8 && (this.assumeInt8 || this.leadsToQuantizer(output));
     for (const name of node.outputs) this.origins.set(name, { node: at, int8: quantized });

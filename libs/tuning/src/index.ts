@@ -21,3 +21,12 @@ export {
   planFleet,
   type PlanDevice,
 } from './fleet.js';
+export { layeredBudget } from './layered-budget.js';
+export {
+  deviceClassOf,
+  ENOUGH_SAMPLES,
+  judgeLatency,
+  latencyFactor,
+  type LatencyVerdict,
+  type LatencyWindow,
+} from './measured-latency.js';

@@ -1,4 +1,5 @@
 import { KERNELS, type Kernel } from '@espalier/protocol';
+import { companyOf, weightBytesOf } from './company.js';
 import type { CostNode } from './costs.js';
 import { type Features, featuresOf, plainFeatures } from './features.js';
 import { CODE_PATHS, type CodePath, type Step, stepsOf } from './steps.js';
@@ -13,6 +14,10 @@ export interface KernelWork {
   /** The path that this kernel is the evidence for; what else it runs is known before. */
   readonly path: CodePath;
   readonly features: ReadonlyMap<CodePath, Features>;
+  /** Steps of other paths, each with its share of a period. */
+  readonly otherSteps: readonly { readonly step: Step; readonly share: number }[];
+  /** Bytes of weights that a step reads. */
+  readonly weightBytes: number;
   readonly plain: Features;
   readonly positions: readonly Position[];
 }
@@ -58,6 +63,23 @@ export function kernelWork(block: number): readonly KernelWork[] {
 
 const TABLES = new Map<number, readonly KernelWork[]>();
 
+/** Kernels of each path, in the order of the committed list. */
+export function kernelsOfPath(block: number): ReadonlyMap<CodePath, readonly KernelWork[]> {
+  const known = BY_PATH.get(block);
+  if (known) return known;
+  const table = kernelWork(block);
+  const byPath = new Map(
+    CODE_PATHS.map((path) => [
+      path,
+      table.filter((work) => work.path === path && !work.kernel.cold),
+    ]),
+  );
+  BY_PATH.set(block, byPath);
+  return byPath;
+}
+
+const BY_PATH = new Map<number, ReadonlyMap<CodePath, readonly KernelWork[]>>();
+
 /** Logarithms of channels in and out, pixels and taps: equal ratios are equal distances. */
 export function positionOf(node: CostNode): Position {
   return [
@@ -87,16 +109,23 @@ function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): Kern
   addUp(long, 1);
   addUp(short, -1);
   for (const [path, sum] of features) if (sum.every((value) => value === 0)) features.delete(path);
-  const path = FIT_ORDER.filter((one) => features.has(one)).at(-1) ?? CODE_PATHS[0];
+  const { path: companyPath, features: company } = companyOf(short, precision === 'int8');
+  const [operators] = company;
+  if (kernel.op === 'block') features.set(companyPath, [operators / PERIOD, 0, 0, 0]);
+  const last = FIT_ORDER.filter((one) => features.has(one)).at(-1) ?? CODE_PATHS[0];
+  const path = kernel.op === 'block' ? companyPath : last;
   const positions = long.filter((step) => step.path === path).map((step) => positionOf(step.node));
-  return { kernel, precision, path, features, plain, positions };
+  const others = (steps: readonly Step[], share: number) =>
+    steps.filter((step) => step.path !== path).map((step) => ({ step, share }));
+  const otherSteps = [...others(long, 1 / PERIOD), ...others(short, -1 / PERIOD)];
+  const weightBytes = short.reduce((sum, { node }) => sum + weightBytesOf(node), 0) / PERIOD;
+  return { kernel, precision, path, features, otherSteps, weightBytes, plain, positions };
 }
 
 /** The operations of a kernel's chain, as {@link Kernel} defines it. */
 function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): CostNode[] {
   const int8 = precision === 'int8';
-  const { op, size } = kernel;
-  const pixels = op === 'gemm' ? 1 : size;
+  const { op, size, width } = kernel;
   const nodes: CostNode[] = [];
   const push = (
     kind: CostNode['kind'],
@@ -105,8 +134,8 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
     more: Partial<CostNode> = {},
   ) => {
     nodes.push({
-      ...{ name: '', kind, int8, inputs: [nodes.length - 1], cin, cout, ih: pixels, iw: pixels },
-      ...{ oh: pixels, ow: pixels, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
+      ...{ name: '', kind, int8, inputs: [nodes.length - 1], cin, cout, ih: size, iw: width },
+      ...{ oh: size, ow: width, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
       ...{ activation: 'none', mergesInto: null },
       ...more,
     });
@@ -126,6 +155,18 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
           activation: kernel.activation === 'clip' ? 'other' : 'relu',
         });
         break;
+      case 'block': {
+        const start = nodes.length - 1;
+        const relu = { activation: 'relu' } as const;
+        const filter: Partial<CostNode> = { kh: 3, kw: 3, pads: [1, 1, 1, 1], group: kernel.cout };
+        push('conv', kernel.cin, kernel.cout, relu);
+        push('conv', kernel.cout, kernel.cout, { ...filter, ...relu });
+        push('conv', kernel.cout, kernel.cin);
+        const last = nodes.length - 1;
+        const sum = { inputs: [last, start], mergesInto: int8 ? null : last };
+        push('add', kernel.cin, kernel.cin, sum);
+        break;
+      }
       case 'gemm':
         push('gemm', cin, cout);
         break;
@@ -144,7 +185,7 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
         push('dequantize', cin, cin);
         break;
       case 'transpose':
-        push('transpose', cin, pixels, { oh: pixels, ow: cin });
+        push('transpose', cin, size, { oh: width, ow: cin });
         push('view', cin, cin);
         break;
     }

@@ -2,9 +2,11 @@ import type { Model } from '@espalier/onnx';
 import type { Profile } from '@espalier/protocol';
 import type { CandidateCosts } from './costs.js';
 import { describeCandidate } from './describe.js';
-import { type DeviceCosts, deviceCosts } from './device-costs.js';
+import { deviceCosts } from './device-costs.js';
+import type { DeviceCosts } from './path-costs.js';
+import { pathWorkOf, weighPaths } from './path-work.js';
 import { stepsOf } from './steps.js';
-import { type Workload, weighStep, weighWorkload, workloadOf } from './workload.js';
+import { type Workload, weighCompany, weighWorkload, workloadOf } from './workload.js';
 
 /** A predicted median and the interval that holds a measured one nine times in ten, milliseconds. */
 export interface LatencyInterval {
@@ -46,13 +48,22 @@ export function predictFromCosts(
   settings: LatencySettings,
 ): LatencyPrediction {
   const device = deviceCosts(profile, settings.threads);
+  const steps = stepsOf(costs, device.block);
+  const workload = workloadOf(costs, device.block);
   return {
-    ...latencyOf(workloadOf(costs, device.block), device),
-    perNode: stepsOf(costs, device.block).map((step) => ({
-      name: step.node.name,
-      path: step.path,
-      ms: weighStep(step, device),
-    })),
+    ...latencyOf(workload, device),
+    perNode: [
+      ...steps.map((step) => ({
+        name: step.node.name,
+        path: step.path,
+        ms: weighPaths(pathWorkOf([{ step, share: 1 }], device.block), device).ms,
+      })),
+      {
+        name: 'all together',
+        path: workload.company.path,
+        ms: weighCompany(workload, device),
+      },
+    ],
   };
 }
 

@@ -30,9 +30,10 @@ export interface Overrun {
 export interface Allowance {
   readonly latencyMs: number;
   readonly ramBytes: number;
-  readonly ramSetBy: 'budget' | 'device';
+  /** What the hardware has of it. */
+  readonly machineRamBytes: number;
   readonly storageBytes: number;
-  readonly storageSetBy: 'budget' | 'device';
+  readonly machineStorageBytes: number;
   readonly transferBytes: number;
   readonly minAccuracy: number;
   readonly soft: ReadonlySet<BudgetLimit>;
@@ -48,9 +49,9 @@ export function allowance(profile: Profile, budget: Budget): Allowance {
   return {
     latencyMs: budget.latencyP95Ms ?? Infinity,
     ramBytes: Math.min(ram, machineRam),
-    ramSetBy: ram < machineRam ? 'budget' : 'device',
+    machineRamBytes: machineRam,
     storageBytes: Math.min(storage, machineStorage),
-    storageSetBy: storage < machineStorage ? 'budget' : 'device',
+    machineStorageBytes: machineStorage,
     transferBytes: budget.transferBytes ?? Infinity,
     minAccuracy: budget.minAccuracy ?? 0,
     soft,
@@ -88,8 +89,18 @@ export function overruns(
     if (needed > most) found.push({ limit, needed, allowed: most, setBy, hard });
   };
   add('latencyP95Ms', estimate.high, allowed.latencyMs, 'budget', !soft.has('latencyP95Ms'));
-  add('peakRamBytes', estimate.ramBytes, allowed.ramBytes, allowed.ramSetBy, true);
-  add('storageBytes', estimate.storageBytes, allowed.storageBytes, allowed.storageSetBy, true);
+  // Where neither allows it, it is the hardware that a budget could not help.
+  const addOwned = (limit: BudgetLimit, needed: number, most: number, machine: number) => {
+    if (needed > machine) add(limit, needed, machine, 'device', true);
+    else add(limit, needed, most, 'budget', true);
+  };
+  addOwned('peakRamBytes', estimate.ramBytes, allowed.ramBytes, allowed.machineRamBytes);
+  addOwned(
+    'storageBytes',
+    estimate.storageBytes,
+    allowed.storageBytes,
+    allowed.machineStorageBytes,
+  );
   add(
     'transferBytes',
     estimate.transferBytes,

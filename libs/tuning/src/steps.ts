@@ -18,6 +18,7 @@ export const CODE_PATHS = [
   'pool',
   'copy',
   'view',
+  'company',
   'int8-pointwise',
   'int8-conv',
   'int8-depthwise',
@@ -26,6 +27,7 @@ export const CODE_PATHS = [
   'int8-pool',
   'int8-copy',
   'quantize',
+  'int8-company',
 ] as const;
 export type CodePath = (typeof CODE_PATHS)[number];
 

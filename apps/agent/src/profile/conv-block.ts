@@ -21,10 +21,10 @@ export function convBlockOf(optimized: Model): number {
 /** Asks the runtime how it lays out convolutions on this processor, by way of a file in `dir`. */
 export async function readConvBlock(dir: string): Promise<number> {
   const file = path.join(dir, `.layout-${process.pid}.onnx`);
-  const channels = { cin: PROBE_CHANNELS, cout: PROBE_CHANNELS, size: 4 };
+  const channels = { cin: PROBE_CHANNELS, cout: PROBE_CHANNELS, size: 4, width: 4 };
   const kernel = { id: 'probe', op: 'conv', precisions: ['fp32'], ...channels } as const;
   const probe = chainModel(
-    { ...kernel, kernel: 1, stride: 1, group: 1, activation: 'relu' },
+    { ...kernel, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
     'fp32',
     1,
   );

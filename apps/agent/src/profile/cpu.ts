@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import os from 'node:os';
 import type { Profile } from '@espalier/protocol';
 import { readFrequencyMHz, readTemperatureC } from './thermal.js';
@@ -66,7 +66,28 @@ export async function readCpu(): Promise<Profile['cpu']> {
     isa: info.isa,
     frequencyMHz: (await readFrequencyMHz()) ?? info.frequencyMHz,
     temperatureC: await readTemperatureC(),
+    cacheBytes: await readCacheBytes(),
   };
+}
+
+/** A cache's size as sysfs writes it, such as `32768K`; null where it is none. */
+export function parseCacheSize(text: string): number | null {
+  const match = /^(\d+)([KMG]?)$/.exec(text.trim());
+  if (!match) return null;
+  const [, count, unit = ''] = match;
+  return Number(count) * 1024 ** ['', 'K', 'M', 'G'].indexOf(unit);
+}
+
+/** Size of the last cache before memory; null where the kernel does not say. */
+async function readCacheBytes(root = '/sys/devices/system/cpu/cpu0/cache'): Promise<number | null> {
+  const entries = await readdir(root).catch(() => []);
+  const sizes = await Promise.all(
+    entries
+      .filter((entry) => entry.startsWith('index'))
+      .map((entry) => readText(`${root}/${entry}/size`)),
+  );
+  const known = sizes.flatMap((size) => (size === null ? [] : (parseCacheSize(size) ?? [])));
+  return known.length > 0 ? Math.max(...known) : null;
 }
 
 function readText(path: string): Promise<string | null> {

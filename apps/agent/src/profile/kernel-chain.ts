@@ -10,33 +10,10 @@ import {
 } from '@espalier/onnx';
 import type { Kernel } from '@espalier/protocol';
 
-const SHORT_STEPS = 2;
-const MOST_STEPS = 24;
-/** Multiply-accumulates, or elements moved, that are worth about as much as calling an operator. */
-const CALL_WORK = 40_000;
-/** Work that a long chain should have beyond the short one, so that a call's jitter is small beside it. */
-const CHAIN_WORK = 2_400_000;
-
-/**
- * Steps of the short and of the long chain; even, for a step and its way back are one period. The
- * cheaper a step, the longer the chain.
- */
-export function chainSteps(kernel: Kernel): readonly [short: number, long: number] {
-  const pixels = kernel.op === 'gemm' ? 1 : kernel.size ** 2;
-  const taps = kernel.kernel ** 2;
-  const weighted = kernel.op === 'conv' || kernel.op === 'gemm';
-  const depth = weighted ? (kernel.cin / kernel.group) * kernel.cout : kernel.cin * 8;
-  const steps = CHAIN_WORK / (CALL_WORK + pixels * taps * depth);
-  return [
-    SHORT_STEPS,
-    SHORT_STEPS + 2 * Math.max(1, Math.min(MOST_STEPS / 2, Math.round(steps / 2))),
-  ];
-}
-
 /** The feed of a chain: its input's name and shape. */
 export function chainInput(kernel: Kernel): { name: string; shape: readonly number[] } {
-  const { op, cin, size } = kernel;
-  return { name: 'x', shape: op === 'gemm' ? [1, cin] : [1, cin, size, size] };
+  const { op, cin, size, width } = kernel;
+  return { name: 'x', shape: op === 'gemm' ? [1, cin] : [1, cin, size, width] };
 }
 
 /**
@@ -48,7 +25,7 @@ export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: nu
   const { name, shape } = chainInput(kernel);
   let value = kernel.op === 'negate' || kernel.op === 'quantize' ? name : chain.quantized(name);
   for (let step = 0; step < steps; step++) {
-    const back = step % 2 === 1;
+    const back = step % 2 === 1 && kernel.op !== 'block';
     const [cin, cout] = back ? [kernel.cout, kernel.cin] : [kernel.cin, kernel.cout];
     value = chain.append(kernel, value, cin, cout);
   }
@@ -71,16 +48,16 @@ class Chain {
 
   append(kernel: Kernel, value: string, cin: number, cout: number): string {
     switch (kernel.op) {
-      case 'conv': {
-        const pad = kernel.kernel >> 1;
-        const shape = [cout, cin / kernel.group, kernel.kernel, kernel.kernel];
-        const weighted = this.node('Conv', [value, ...this.weights(shape, cout, 0)], {
-          kernel_shape: { ints: [kernel.kernel, kernel.kernel] },
-          pads: { ints: [pad, pad, pad, pad] },
-          strides: { ints: [kernel.stride, kernel.stride] },
-          group: { int: kernel.group },
-        });
-        return this.quantized(this.activated(weighted, kernel.activation));
+      case 'conv':
+        return this.convolution(kernel, value, cin, cout);
+      case 'block': {
+        const { cin: narrow, cout: wide } = kernel;
+        const pointwise = { ...kernel, kernel: 1, group: 1 };
+        const expanded = this.convolution(pointwise, value, narrow, wide);
+        const depthwise = { ...kernel, kernel: 3, group: wide };
+        const filtered = this.convolution(depthwise, expanded, wide, wide);
+        const reduced = this.quantized(this.weighted(pointwise, filtered, wide, narrow));
+        return this.quantized(this.node('Add', [reduced, value]));
       }
       case 'gemm': {
         const weighted = this.node('Gemm', [value, ...this.weights([cin, cout], cout, 1)]);
@@ -112,11 +89,28 @@ class Chain {
         const shape = this.constant('shape', {
           dtype: 'int64',
           dims: [4],
-          data: BigInt64Array.from([1, kernel.cin, kernel.size, kernel.size].map(BigInt)),
+          data: BigInt64Array.from([1, kernel.cin, kernel.size, kernel.width].map(BigInt)),
         });
         return this.quantized(this.node('Reshape', [turned, shape]));
       }
     }
+  }
+
+  private convolution(kernel: Kernel, value: string, cin: number, cout: number): string {
+    return this.quantized(
+      this.activated(this.weighted(kernel, value, cin, cout), kernel.activation),
+    );
+  }
+
+  private weighted(kernel: Kernel, value: string, cin: number, cout: number): string {
+    const pad = kernel.kernel >> 1;
+    const shape = [cout, cin / kernel.group, kernel.kernel, kernel.kernel];
+    return this.node('Conv', [value, ...this.weights(shape, cout, 0)], {
+      kernel_shape: { ints: [kernel.kernel, kernel.kernel] },
+      pads: { ints: [pad, pad, pad, pad] },
+      strides: { ints: [kernel.stride, kernel.stride] },
+      group: { int: kernel.group },
+    });
   }
 
   private activated(value: string, activation: Kernel['activation']): string {
@@ -145,8 +139,10 @@ class Chain {
         this.constant(`bias${at}`, tensorOf('float32', [cout], floats.subarray(count))),
       ];
     }
-    const bytes = Int8Array.from(noise(count, at), (value) => value * 1270);
-    const integers = Int32Array.from(noise(cout, at), (value) => value * 500);
+    const bytes = new Int8Array(count);
+    noise(count, at).forEach((value, index) => (bytes[index] = value * 1270));
+    const integers = new Int32Array(cout);
+    noise(cout, at).forEach((value, index) => (integers[index] = value * 500));
     const perChannel = (scale: number) =>
       tensorOf('float32', [cout], new Float32Array(cout).fill(scale));
     const weight = this.node(

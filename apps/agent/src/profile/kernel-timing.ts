@@ -1,7 +1,9 @@
-import { type Session, type Tensor, openSession, tensorOf, writeModel } from '@espalier/onnx';
-import type { Kernel, KernelTime } from '@espalier/protocol';
-import { chainInput, chainModel, chainSteps, noise } from './kernel-chain.js';
-import { medianAndSpread } from './statistics.js';
+import { writeModel } from '@espalier/onnx';
+import { chainSteps, type Kernel, type KernelTime } from '@espalier/protocol';
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { waitedMs } from './contention.js';
+import { chainInput, chainModel, noise } from './kernel-chain.js';
+import { centreDifference, centreOf } from './statistics.js';
 
 /** How long a kernel may be timed. */
 export interface TimingBudget {
@@ -10,91 +12,153 @@ export interface TimingBudget {
   readonly minRuns: number;
 }
 
+type Feeds = Readonly<Record<string, Tensor>>;
+
+/** Fills the caches with other data, by reading so many bytes. */
+export class Caches {
+  private buffer: Buffer | undefined;
+
+  constructor(private readonly bytes: number) {}
+
+  fill(): void {
+    this.buffer ??= Buffer.alloc(this.bytes, 1);
+    this.buffer.indexOf(2);
+  }
+}
+
 const WARM_UPS = 2;
 const MOST_RUNS = 200;
 
-/**
- * Times one kernel at each thread count: a long and a short chain run in turn, and each difference
- * over the steps between them is one sample, so that the call and both ends of the chain cancel.
- */
-export async function timeKernel(
-  kernel: Kernel,
-  precision: 'fp32' | 'int8',
-  threads: readonly number[],
-  budget: TimingBudget,
-): Promise<KernelTime[]> {
-  const [shortSteps, longSteps] = chainSteps(kernel);
-  const short = writeModel(chainModel(kernel, precision, shortSteps));
-  const long = writeModel(chainModel(kernel, precision, longSteps));
-  const { name, shape } = chainInput(kernel);
-  const feeds = { [name]: inputTensor(shape) };
-  const times: KernelTime[] = [];
-  for (const count of threads) {
-    const samples = await withSession(short, count, (brief) =>
-      withSession(long, count, (extended) =>
-        alternate(
-          () => timeRun(brief, feeds),
-          () => timeRun(extended, feeds),
-          budget,
-        ),
-      ),
-    );
-    const { median, spread } = medianAndSpread(
-      samples.map((sample) => sample / (longSteps - shortSteps)),
-    );
-    times.push({
-      ...{ id: kernel.id, precision, threads: count },
-      ...{ medianMs: median, spread, runs: samples.length },
-    });
+/** The time of a kernel, and how much of the measuring something else had the processor. */
+export interface TimedKernel {
+  readonly time: KernelTime;
+  /** Waiting for a processor over the time measured for, all threads together. */
+  readonly waiting: number;
+}
+
+/** Both chains of a kernel, made once for all thread counts. */
+export class KernelTimer {
+  private readonly steps: readonly [number, number];
+  private readonly short: Uint8Array;
+  private readonly long: Uint8Array;
+  private readonly feeds: Feeds;
+
+  /** @param caches emptied before each run of a kernel that is to find its weights in memory */
+  constructor(
+    readonly kernel: Kernel,
+    readonly precision: 'fp32' | 'int8',
+    private readonly caches: Caches,
+  ) {
+    this.steps = chainSteps(kernel);
+    this.short = writeModel(chainModel(kernel, precision, this.steps[0]));
+    this.long = writeModel(chainModel(kernel, precision, this.steps[1]));
+    const { name, shape } = chainInput(kernel);
+    this.feeds = { [name]: inputTensor(shape) };
   }
-  return times;
+
+  /**
+   * Times the kernel: runs of a short chain, then of a long one; the difference of the medians over
+   * the steps between them is its time, for the call and both ends of the chain cancel. Never two
+   * sessions at a time: the threads of one that just ran still look for work for a while, and would
+   * take a processor from the other.
+   */
+  async time(threads: number, budget: TimingBudget): Promise<TimedKernel> {
+    const half = { ...budget, milliseconds: budget.milliseconds / 2 };
+    const measure = (bytes: Uint8Array) =>
+      withSession(bytes, threads, async (session) => {
+        const [waited, start] = [waitedMs(), performance.now()];
+        const samples = await timeRuns(session, this.feeds, half, () => {
+          if (this.kernel.cold) this.caches.fill();
+        });
+        return { samples, waiting: (waitedMs() - waited) / (performance.now() - start) };
+      });
+    const short = await measure(this.short);
+    const long = await measure(this.long);
+    const { median, spread } = centreDifference(long.samples, short.samples);
+    return {
+      time: {
+        ...{ id: this.kernel.id, precision: this.precision, threads },
+        ...{ medianMs: median / (this.steps[1] - this.steps[0]), spread },
+        runs: Math.min(short.samples.length, long.samples.length),
+      },
+      waiting: Math.max(short.waiting, long.waiting),
+    };
+  }
 }
 
 /**
- * One call into the runtime with a graph that does next to nothing, milliseconds. Half of the time
- * goes by before any call counts, so that the code around the call is compiled by then.
+ * One call into the runtime with a graph that does next to nothing, milliseconds; one call right after
+ * another, as a busy device makes them. Half of the time goes by before any counts, so that the code
+ * around the call is compiled by then.
  */
-export function timeCall(threads: number, budget: TimingBudget): Promise<number> {
+export function timeCall(threads: number, milliseconds: number): Promise<number> {
   const { name, shape } = chainInput(EMPTY);
   const feeds = { [name]: inputTensor(shape) };
   return withSession(writeModel(chainModel(EMPTY, 'fp32', 1)), threads, async (session) => {
-    const warm = performance.now() + budget.milliseconds / 2;
-    while (performance.now() < warm) await timeRun(session, feeds);
-    const samples = await alternate(
-      () => Promise.resolve(0),
-      () => timeRun(session, feeds),
-      { ...budget, milliseconds: budget.milliseconds / 2 },
-    );
-    return medianAndSpread(samples).median;
+    const samples: number[] = [];
+    const start = performance.now();
+    for (let before = start; before < start + milliseconds;) {
+      await session.run(feeds);
+      const after = performance.now();
+      if (after > start + milliseconds / 2) samples.push(after - before);
+      before = after;
+    }
+    return samples.length > 0 ? centreOf(samples).median : milliseconds;
   });
 }
+
+/** A short chain of small steps, which a disturbed machine slows down more than any other. */
+export class Probe {
+  private readonly bytes = writeModel(chainModel(PROBED, 'fp32', PROBE_STEPS));
+  private readonly feeds: Feeds;
+
+  constructor() {
+    const { name, shape } = chainInput(PROBED);
+    this.feeds = { [name]: inputTensor(shape) };
+  }
+
+  /** Milliseconds of one run at a number of threads. */
+  time(threads: number): Promise<number> {
+    const budget = { milliseconds: PROBE_MS, minRuns: PROBE_RUNS };
+    return withSession(this.bytes, threads, async (session) => {
+      const samples = await timeRuns(session, this.feeds, budget);
+      return centreOf(samples).median;
+    });
+  }
+}
+
+const PROBE_STEPS = 12;
+const PROBE_MS = 0.7;
+const PROBE_RUNS = 9;
+const PROBED: Kernel = {
+  ...{ id: 'probe', op: 'conv', precisions: ['fp32'], cin: 16, cout: 16, size: 16, width: 16 },
+  ...{ kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
+} as const;
 
 /** The smallest graph: one element negated. */
 const EMPTY: Kernel = {
   ...{ id: 'empty', op: 'negate', precisions: ['fp32'], cin: 1, cout: 1, size: 1 },
-  ...{ kernel: 1, stride: 1, group: 1, activation: 'relu' },
+  ...{ width: 1, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
 } as const;
 
 /**
- * Differences of a long and a short run in turn. A pair in which the process was preempted counts
- * only where there are too few others: what else the machine does is not the kernel's time.
+ * Times of runs, milliseconds. One in which the process was preempted counts only where there are
+ * too few others: what else the machine does is not the kernel's time.
  */
-async function alternate(
-  short: () => Promise<number>,
-  long: () => Promise<number>,
+async function timeRuns(
+  session: InferenceSession,
+  feeds: Feeds,
   budget: TimingBudget,
+  prepare = () => {},
 ): Promise<number[]> {
-  for (let run = 0; run < WARM_UPS; run++) {
-    await short();
-    await long();
-  }
+  for (let run = 0; run < WARM_UPS; run++) await timeRun(session, feeds);
   const clean: number[] = [];
   const disturbed: number[] = [];
   const end = performance.now() + budget.milliseconds;
   while (clean.length + disturbed.length < MOST_RUNS) {
+    prepare();
     const before = preemptions();
-    const less = await short();
-    const sample = (await long()) - less;
+    const sample = await timeRun(session, feeds);
     (preemptions() === before ? clean : disturbed).push(sample);
     const enough = Math.max(clean.length, disturbed.length / 2) >= budget.minRuns;
     if (enough && performance.now() >= end) break;
@@ -106,18 +170,26 @@ function preemptions(): number {
   return process.resourceUsage().involuntaryContextSwitches;
 }
 
-async function timeRun(session: Session, feeds: Parameters<Session['run']>[0]): Promise<number> {
+async function timeRun(session: InferenceSession, feeds: Feeds): Promise<number> {
   const start = performance.now();
   await session.run(feeds);
   return performance.now() - start;
 }
 
+/** Opens a session as the agent serves with one. */
 async function withSession<T>(
   bytes: Uint8Array,
   threads: number,
-  use: (session: Session) => Promise<T>,
+  use: (session: InferenceSession) => Promise<T>,
 ): Promise<T> {
-  const session = await openSession(bytes, { threads });
+  const session = await InferenceSession.create(bytes, {
+    executionProviders: ['cpu'],
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+  });
   try {
     return await use(session);
   } finally {
@@ -126,9 +198,6 @@ async function withSession<T>(
 }
 
 function inputTensor(shape: readonly number[]): Tensor {
-  const values = noise(
-    shape.reduce((product, dim) => product * dim, 1),
-    0,
-  );
-  return tensorOf('float32', shape, values);
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  return new Tensor('float32', noise(size, 0), shape);
 }

@@ -1,35 +1,57 @@
 /** The measuring process: settings in as JSON in the first argument, measurements out on stdout. */
 import { env } from 'onnxruntime-node';
-import type { KernelTime } from '@espalier/protocol';
 import { readConvBlock } from './conv-block.js';
 import { readCpu } from './cpu.js';
-import { timeCall, timeKernel } from './kernel-timing.js';
-import { schedule } from './schedule.js';
+import { Caches, KernelTimer, Probe, timeCall } from './kernel-timing.js';
+import { type Measurement, schedule } from './schedule.js';
 import { type Measured, measuringSettingsSchema } from './settings.js';
+import { measureKernels } from './visits.js';
+
+const LEAST_RUNS = 7;
+/** Share of the whole time that calls alone are measured for, at each thread count. */
+const CALL_SHARE = 1 / 60;
+/** Bytes read to empty the caches, over what the last of them holds; at most what may be spent on it. */
+const FILLING = 1;
+const MOST_FILLING_BYTES = 32 * 2 ** 20;
 
 const settings = measuringSettingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
 const started = performance.now();
-const elapsed = () => performance.now() - started;
+const elapsedMs = () => performance.now() - started;
 const cpu = await readCpu();
-const threads = cpu.cores > 1 ? [1, cpu.cores] : [1];
+const threads = cpu.cores > 1 && !settings.quick ? [1, cpu.cores] : [1];
 
-const callBudget = { milliseconds: settings.milliseconds / 40, minRuns: 10 };
-const callOverheadMs: Measured['callOverheadMs'] = [];
-for (const count of threads) {
-  callOverheadMs.push({ threads: count, ms: await timeCall(count, callBudget) });
-}
+const callMs = settings.milliseconds * CALL_SHARE;
+// Until the code around a call is compiled, calls take longer.
+await timeCall(1, callMs);
 const runtimeBytes = process.memoryUsage.rss();
 const convBlock = await readConvBlock(settings.stateDir);
 
-const todo = schedule();
-const kernels: KernelTime[] = [];
-for (const [index, { kernel, precision }] of todo.entries()) {
-  const left = settings.milliseconds - elapsed();
-  if (left <= 0) break;
-  // Making and opening the sessions takes about half of the time.
-  const milliseconds = left / (todo.length - index) / threads.length / 2;
-  kernels.push(...(await timeKernel(kernel, precision, threads, { milliseconds, minRuns: 3 })));
+const caches = new Caches(
+  Math.min(MOST_FILLING_BYTES, FILLING * (cpu.cacheBytes ?? MOST_FILLING_BYTES)),
+);
+const probe = new Probe();
+let timer: KernelTimer | undefined;
+const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
+  if (timer?.kernel === kernel && timer.precision === precision) return timer;
+  timer = new KernelTimer(kernel, precision, caches);
+  // What making a model leaves behind would be collected while it is timed.
   globalThis.gc?.();
+  return timer;
+};
+const { kernels, disturbed, probeMs } = await measureKernels(
+  schedule(threads, settings.quick),
+  settings.milliseconds - threads.length * callMs,
+  {
+    elapsedMs,
+    time: (one, milliseconds) =>
+      timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
+    probe: (count) => probe.time(count),
+  },
+);
+
+const callOverheadMs: Measured['callOverheadMs'] = [];
+for (const count of threads) {
+  callOverheadMs.push({ threads: count, ms: await timeCall(count, callMs) });
 }
 
 const measured: Measured = {
@@ -39,7 +61,9 @@ const measured: Measured = {
   runtimeBytes,
   callOverheadMs,
   kernels,
-  measuringSeconds: elapsed() / 1000,
+  disturbed,
+  probeMs,
+  measuringSeconds: elapsedMs() / 1000,
   peakRssBytes: process.resourceUsage().maxRSS * 1024,
 };
 process.stdout.write(JSON.stringify(measured), () => process.exit(0));

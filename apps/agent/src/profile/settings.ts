@@ -6,6 +6,8 @@ export const measuringSettingsSchema = z.object({
   stateDir: z.string().min(1),
   /** Time for all kernels together. */
   milliseconds: z.number().positive(),
+  /** Fewer kernels, at one thread. */
+  quick: z.boolean(),
 });
 export type MeasuringSettings = z.infer<typeof measuringSettingsSchema>;
 
@@ -17,6 +19,8 @@ export const measuredSchema = z.object({
   runtimeBytes: z.number().int().nonnegative(),
   callOverheadMs: profileSchema.shape.callOverheadMs,
   kernels: profileSchema.shape.kernels,
+  disturbed: z.number().min(0).max(1),
+  probeMs: z.number().nullable(),
   measuringSeconds: z.number().nonnegative(),
   peakRssBytes: z.number().int().nonnegative(),
 });

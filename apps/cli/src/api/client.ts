@@ -36,6 +36,11 @@ export class ApiClient {
   }
 
   /** @throws ApiProblem; CliError CLI_UNREACHABLE, CLI_ANSWER */
+  put<T>(path: string, body: object, schema: z.ZodType<T>): Promise<T> {
+    return this.request('PUT', path, schema, body);
+  }
+
+  /** @throws ApiProblem; CliError CLI_UNREACHABLE, CLI_ANSWER */
   delete<T>(path: string, schema: z.ZodType<T>): Promise<T> {
     return this.request('DELETE', path, schema, undefined);
   }

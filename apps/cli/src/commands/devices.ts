@@ -1,5 +1,5 @@
-import { BUDGET_LIMITS, type Budget, type BudgetLimit, type Profile } from '@espalier/protocol';
-import { Option, type Command } from 'commander';
+import type { Profile } from '@espalier/protocol';
+import type { Command } from 'commander';
 import {
   askToMeasure,
   createClaimToken,
@@ -12,14 +12,13 @@ import {
   type Device,
 } from '../api/fleet.js';
 import { CliError } from '../errors.js';
-import { label, positive, share, whole } from '../option-values.js';
+import { label, whole } from '../option-values.js';
 import { budgetText } from '../output/budget.js';
 import { ago, bytes, milliseconds, percent } from '../output/figures.js';
 import { fields, table, type Terminal } from '../output/terminal.js';
+import { addBudgetOptions, type BudgetOptions, changedBudget } from './budget-options.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
-
-const KIB = 1024;
 
 export function addDevices(program: Command, context: Context): void {
   const group = program.command('devices').description('the fleet and its budgets');
@@ -119,38 +118,11 @@ export function addDevices(program: Command, context: Context): void {
     });
 }
 
-interface BudgetOptions extends ApiOptions {
-  latencyMs?: number;
-  ramKib?: number;
-  storageKib?: number;
-  transferKib?: number;
-  minAccuracy?: number;
-  soft?: BudgetLimit[];
-  lift?: BudgetLimit[];
-  clear?: boolean;
-}
-
 function addBudget(group: Command, context: Context): void {
-  const names = [...BUDGET_LIMITS];
-  const several = (text: string, before: string[] = []): string[] => [...before, text];
-  apiCommand(group, 'budget', 'what a device may spend: shows it, or changes the limits given')
+  addBudgetOptions(
+    apiCommand(group, 'budget', 'what a device may spend: shows it, or changes the limits given'),
+  )
     .argument('<device>')
-    .option('--latency-ms <ms>', 'latency of one inference, 95th percentile', positive)
-    .option('--ram-kib <KiB>', 'memory of the model, over the runtime', positive)
-    .option('--storage-kib <KiB>', 'storage of models and downloads', positive)
-    .option('--transfer-kib <KiB>', 'what may be sent for one update', positive)
-    .option('--min-accuracy <share>', 'least accuracy, from 0 to 1', share)
-    .addOption(
-      new Option('--soft <limit>', 'a limit that is a wish; may be repeated')
-        .choices(names)
-        .argParser(oneOf(names, several)),
-    )
-    .addOption(
-      new Option('--lift <limit>', 'a limit to remove; may be repeated')
-        .choices(names)
-        .argParser(oneOf(names, several)),
-    )
-    .option('--clear', 'removes every limit first')
     .action(async (id: string, options: BudgetOptions) => {
       const api = connect(options, context);
       const before = (await getDevice(api, id)).budget;
@@ -159,38 +131,6 @@ function addBudget(group: Command, context: Context): void {
       const after = changed ? (await patchDevice(api, id, { budget })).budget : before;
       show(after, options, context, () => `${id}: ${budgetText(after)}`);
     });
-}
-
-/** The budget that the options make of the present one. */
-export function changedBudget(before: Budget, options: Omit<BudgetOptions, 'server'>): Budget {
-  const { latencyMs, ramKib, storageKib, transferKib, minAccuracy, soft, lift = [] } = options;
-  const bytesOf = (kib: number): number => Math.floor(kib * KIB);
-  const kept = Object.entries(options.clear ? {} : before).filter(
-    ([limit]) => !lift.some((lifted) => lifted === limit),
-  );
-  const wishes = soft ?? (options.clear ? undefined : before.soft);
-  const remaining = wishes?.filter((limit) => !lift.includes(limit));
-  return {
-    ...(Object.fromEntries(kept.filter(([limit]) => limit !== 'soft')) as Budget),
-    ...(latencyMs === undefined ? {} : { latencyP95Ms: latencyMs }),
-    ...(ramKib === undefined ? {} : { peakRamBytes: bytesOf(ramKib) }),
-    ...(storageKib === undefined ? {} : { storageBytes: bytesOf(storageKib) }),
-    ...(transferKib === undefined ? {} : { transferBytes: bytesOf(transferKib) }),
-    ...(minAccuracy === undefined ? {} : { minAccuracy }),
-    ...(remaining?.length ? { soft: remaining } : {}),
-  };
-}
-
-function oneOf<T>(
-  names: readonly string[],
-  collect: (text: string, before?: T) => T,
-): (text: string, before?: T) => T {
-  return (text, before) => {
-    if (!names.includes(text)) {
-      throw new CliError('CLI_USAGE', `"${text}" is none of ${names.join(', ')}.`);
-    }
-    return collect(text, before);
-  };
 }
 
 async function profileOf(id: string, options: ApiOptions, context: Context): Promise<Profile> {

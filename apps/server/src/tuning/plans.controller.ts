@@ -1,8 +1,15 @@
-import { Controller, Get, Param, Post } from '@nestjs/common';
+import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { Plans } from './plans.js';
-import { planRequestSchema, planSchema, type PlanRequest, type PlanView } from './schemas.js';
+import {
+  planRequestSchema,
+  planSchema,
+  previewSchema,
+  type PlanPreview,
+  type PlanRequest,
+  type PlanView,
+} from './schemas.js';
 
 @ApiTags('plans')
 @Controller('api/v1/plans')
@@ -14,6 +21,15 @@ export class PlansController {
   @Returns(planSchema, 201)
   create(@ZodBody(planRequestSchema) request: PlanRequest): Promise<PlanView> {
     return this.plans.create(request);
+  }
+
+  /** What a plan would say, with every candidate's cost on each device; nothing is stored. */
+  @Post('preview')
+  @HttpCode(200)
+  @Accepts(planRequestSchema)
+  @Returns(previewSchema)
+  preview(@ZodBody(planRequestSchema) request: PlanRequest): Promise<PlanPreview> {
+    return this.plans.preview(request);
   }
 
   @Get(':id')

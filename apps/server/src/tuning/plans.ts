@@ -1,18 +1,24 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
-import { budgetSchema, profileSchema } from '@espalier/protocol';
-import type { PlanDevice } from '@espalier/tuning';
+import type { Candidate } from '@espalier/tuning';
 import { notFound, ServerError } from '../errors.js';
-import { parseSelector, whereSelected } from '../fleet/selector.js';
 import type { Plan } from '../generated/prisma/client.js';
 import { Library } from '../models/library.js';
-import { Database } from '../persistence/database.js';
+import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
 import { planningCandidate } from './candidates.js';
 import { planInThread } from './planning-thread.js';
-import { assignmentSchema, type Assignment, type PlanRequest, type PlanView } from './schemas.js';
+import {
+  assignmentSchema,
+  type Assignment,
+  type PlanPreview,
+  type PlanRequest,
+  type PlanView,
+} from './schemas.js';
+import { Subjects } from './subjects.js';
 
-const PAGE = 100;
+/** Devices whose candidates a preview tells one by one. */
+const MOST_PREVIEWED = 100;
 
 /** Plans: which candidate each device would get, and why; stored as they were made. */
 @Injectable()
@@ -20,6 +26,7 @@ export class Plans {
   constructor(
     private readonly database: Database,
     private readonly library: Library,
+    private readonly subjects: Subjects,
   ) {}
 
   /**
@@ -28,41 +35,60 @@ export class Plans {
    */
   async create(request: PlanRequest): Promise<PlanView> {
     const { modelId, selector } = request;
-    const candidates = (await this.library.planned(modelId)).map(planningCandidate);
-    if (candidates.length === 0) {
-      throw new ServerError(
-        'PLAN_EMPTY',
-        409,
-        `Model ${modelId} has no candidates yet; POST /api/v1/models/${modelId}/candidates first.`,
-      );
-    }
-    const { devices, unmeasured } = await this.devices(selector);
-    if (devices.length + unmeasured.length === 0) {
-      throw new ServerError('PLAN_EMPTY', 422, `No device matches the selector "${selector}".`);
-    }
-    const planned = devices.length > 0 ? await planInThread({ devices, candidates }) : [];
+    const candidates = await this.candidates(modelId);
+    const { devices, unmeasured } = await this.selected(selector);
+    const planned =
+      devices.length > 0 ? await planInThread({ devices, candidates, detail: false }) : [];
     const assignments = [
-      ...planned,
-      ...unmeasured.map((deviceId): Assignment => ({
-        deviceId,
-        candidateId: null,
-        predictedLatencyMs: null,
-        reasons: ['the device has not sent a profile yet'],
-        excluded: [],
-      })),
+      ...planned.map(({ assignment }) => assignment),
+      ...unmeasured.map(notMeasured),
     ].sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1));
     const row = await this.database.write((transaction) =>
-      transaction.plan.create({
-        data: {
-          id: `p-${randomBytes(6).toString('hex')}`,
-          modelId,
-          selector,
-          document: toJson(assignments),
-          createdAt: new Date(),
-        },
-      }),
+      this.store(transaction, { modelId, selector, assignments }),
     );
     return viewOf(row);
+  }
+
+  /**
+   * The same without storing it, with every candidate's cost on each device.
+   * @throws ServerError NOT_FOUND, PLAN_EMPTY; TuningError
+   */
+  async preview({ modelId, selector }: PlanRequest): Promise<PlanPreview> {
+    const candidates = await this.candidates(modelId);
+    const { devices, unmeasured } = await this.selected(selector);
+    const shown = devices.slice(0, MOST_PREVIEWED);
+    const planned =
+      shown.length > 0 ? await planInThread({ devices: shown, candidates, detail: true }) : [];
+    const budgets = new Map(shown.map(({ id, budget }) => [id, budget]));
+    return {
+      ...{ modelId, selector },
+      assignments: [
+        ...planned.map(({ assignment, options }) => ({
+          ...assignment,
+          budget: budgets.get(assignment.deviceId) ?? {},
+          options: [...options],
+        })),
+        ...unmeasured.map((id) => ({ ...notMeasured(id), budget: {}, options: [] })),
+      ].sort((a, b) => (a.deviceId < b.deviceId ? -1 : 1)),
+      more: devices.length - shown.length,
+    };
+  }
+
+  /** Stores a plan within a write. */
+  store(
+    transaction: Transaction,
+    plan: Pick<PlanView, 'modelId' | 'selector' | 'assignments'>,
+  ): Promise<Plan> {
+    const { modelId, selector, assignments } = plan;
+    return transaction.plan.create({
+      data: {
+        id: `p-${randomBytes(6).toString('hex')}`,
+        modelId,
+        selector,
+        document: toJson(assignments),
+        createdAt: new Date(),
+      },
+    });
   }
 
   /** @throws ServerError NOT_FOUND */
@@ -72,37 +98,30 @@ export class Plans {
     return viewOf(row);
   }
 
-  /** The selected devices with their newest profile, read page by page. */
-  private async devices(
-    selector: string,
-  ): Promise<{ devices: PlanDevice[]; unmeasured: string[] }> {
-    const where = whereSelected(parseSelector(selector), this.database);
-    const devices: PlanDevice[] = [];
-    const unmeasured: string[] = [];
-    for (let after = '', full = true; full;) {
-      const rows = await this.database.read.device.findMany({
-        where: { ...where, id: { gt: after } },
-        orderBy: { id: 'asc' },
-        take: PAGE,
-        include: { profiles: { orderBy: { id: 'desc' }, take: 1 } },
-      });
-      for (const { id, budget, profiles } of rows) {
-        const [profile] = profiles;
-        if (!profile) unmeasured.push(id);
-        else {
-          devices.push({
-            id,
-            profile: fromJson(profileSchema, profile.document),
-            budget: fromJson(budgetSchema, budget),
-          });
-        }
-      }
-      after = rows.at(-1)?.id ?? after;
-      full = rows.length === PAGE;
-    }
-    return { devices, unmeasured };
+  private async candidates(modelId: string): Promise<Candidate[]> {
+    const candidates = (await this.library.planned(modelId)).map(planningCandidate);
+    if (candidates.length > 0) return candidates;
+    throw new ServerError(
+      'PLAN_EMPTY',
+      409,
+      `Model ${modelId} has no candidates yet; POST /api/v1/models/${modelId}/candidates first.`,
+    );
+  }
+
+  private async selected(selector: string): ReturnType<Subjects['selected']> {
+    const found = await this.subjects.selected(selector);
+    if (found.devices.length + found.unmeasured.length > 0) return found;
+    throw new ServerError('PLAN_EMPTY', 422, `No device matches the selector "${selector}".`);
   }
 }
+
+const notMeasured = (deviceId: string): Assignment => ({
+  deviceId,
+  candidateId: null,
+  predictedLatencyMs: null,
+  reasons: ['the device has not sent a profile yet'],
+  excluded: [],
+});
 
 function viewOf(row: Plan): PlanView {
   return {

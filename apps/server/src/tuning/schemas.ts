@@ -1,10 +1,13 @@
-import { instantSchema } from '@espalier/protocol';
+import { budgetSchema, deviceIdSchema, instantSchema } from '@espalier/protocol';
+import { rolloutSpecSchema } from '@espalier/rollout';
 import { z } from 'zod';
+
+const selectorSchema = z.string().max(1024);
 
 export const planRequestSchema = z.strictObject({
   modelId: z.string(),
   /** Which devices to plan for, `key=value,key2=value2`; empty: all that have a profile. */
-  selector: z.string().max(1024).default(''),
+  selector: selectorSchema.default(''),
 });
 export type PlanRequest = z.infer<typeof planRequestSchema>;
 
@@ -17,8 +20,24 @@ export const assignmentSchema = z.object({
   excluded: z.array(z.object({ candidateId: z.string(), why: z.string() })),
   /** The smallest change of limits that would let the device be served. */
   wouldFit: z.object({ candidateId: z.string(), text: z.string() }).optional(),
+  /** Quality given up against the device's own best, which few variants for many devices may cost. */
+  loss: z.number().optional(),
 });
 export type Assignment = z.infer<typeof assignmentSchema>;
+
+/** A candidate on a device: what it would cost there. */
+export const optionSchema = z.object({
+  candidateId: z.string(),
+  precision: z.enum(['fp32', 'int8']),
+  accuracy: z.number().nullable(),
+  latencyMs: z.object({ low: z.number(), predicted: z.number(), high: z.number() }),
+  ramBytes: z.number(),
+  storageBytes: z.number(),
+  transferBytes: z.number(),
+  /** Hard limits that it breaks, with the figures; null: none. */
+  excludedBy: z.string().nullable(),
+});
+export type PlanOption = z.infer<typeof optionSchema>;
 
 export const planSchema = z.object({
   id: z.string(),
@@ -28,3 +47,74 @@ export const planSchema = z.object({
   createdAt: instantSchema,
 });
 export type PlanView = z.infer<typeof planSchema>;
+
+export const previewSchema = z.object({
+  modelId: z.string(),
+  selector: z.string(),
+  assignments: z.array(
+    assignmentSchema.extend({ budget: budgetSchema, options: z.array(optionSchema) }),
+  ),
+  /** Devices that match beyond those shown. */
+  more: z.number().int(),
+});
+export type PlanPreview = z.infer<typeof previewSchema>;
+
+export const groupBudgetRequestSchema = z.strictObject({
+  /** Labels that a device must carry; empty: the default of the whole fleet. */
+  selector: selectorSchema,
+  /** An empty budget takes the entry away. */
+  budget: budgetSchema.strict(),
+});
+export type GroupBudgetRequest = z.infer<typeof groupBudgetRequestSchema>;
+
+export const groupBudgetsSchema = z.object({
+  budgets: z.array(
+    z.object({ selector: z.string(), budget: budgetSchema, updatedAt: instantSchema }),
+  ),
+});
+
+export const policyRequestSchema = z.strictObject({
+  releaseId: z.string(),
+  selector: selectorSchema.default(''),
+  /** Roll out by itself what it finds; else it waits for a person. */
+  push: z.boolean().default(false),
+  /** The rules of the rollouts that it proposes. */
+  rollout: rolloutSpecSchema,
+});
+export type PolicyRequest = z.infer<typeof policyRequestSchema>;
+
+export const policySchema = z.object({
+  id: z.string(),
+  releaseId: z.string(),
+  selector: z.string(),
+  push: z.boolean(),
+  rollout: rolloutSpecSchema,
+  createdAt: instantSchema,
+});
+export type PolicyView = z.infer<typeof policySchema>;
+export const policiesSchema = z.object({ policies: z.array(policySchema) });
+
+/** Why a device was planned again. */
+export const causeSchema = z.object({
+  deviceId: deviceIdSchema,
+  cause: z.enum(['new', 'budget', 'profile', 'latency']),
+  from: z.string().nullable(),
+  to: z.string().nullable(),
+  why: z.string(),
+});
+export type Cause = z.infer<typeof causeSchema>;
+
+export const proposalSchema = z.object({
+  id: z.string(),
+  policyId: z.string(),
+  planId: z.string(),
+  causes: z.array(causeSchema),
+  state: z.enum(['open', 'pushed', 'dismissed', 'superseded']),
+  /** Why it could not be pushed yet. */
+  note: z.string().nullable(),
+  rolloutId: z.string().nullable(),
+  createdAt: instantSchema,
+  decidedAt: instantSchema.nullable(),
+});
+export type ProposalView = z.infer<typeof proposalSchema>;
+export const proposalsSchema = z.object({ proposals: z.array(proposalSchema) });

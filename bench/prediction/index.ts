@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { predictLatency, predictRam } from '@espalier/tuning';
+import { z } from 'zod';
+import type { Benchmark } from '../benchmark.js';
+import { measureTruth } from './children.js';
+import { Machine, type Measured } from './machine.js';
+import { rankCorrelation } from './rank-correlation.js';
+import { makeSubjects, type Subject } from './subjects.js';
+
+const share = z.number().min(0).max(1);
+const document = z.strictObject({
+  pairs: z.number().int(),
+  within15: share,
+  within30: share,
+  ramWithin: share,
+  rankCorrelationMin: z.number(),
+  settings: z.array(
+    z.strictObject({
+      threads: z.number().int(),
+      precision: z.enum(['fp32', 'int8']),
+      pairs: z.number().int(),
+      within15: share,
+      rankCorrelation: z.number(),
+    }),
+  ),
+});
+type Document = z.infer<typeof document>;
+
+const THREADS = [1, 2];
+/** Most seconds for the measured times. */
+const TRUTH_SECONDS = 130;
+const RAM_SHARE = 0.15;
+const RAM_BYTES = 2 * 2 ** 20;
+const MIB = 2 ** 20;
+
+interface Pair extends Measured {
+  readonly subject: Subject;
+  readonly threads: number;
+}
+
+/** How well a device's own kernel table tells the latency and memory of models it never ran. */
+export const benchmark: Benchmark<Document> = {
+  about: 'predicted against measured latency and memory, from the profile alone',
+  options: { seed: { type: 'string' } },
+  document,
+  async run({ values, note }) {
+    const seed = Number(values['seed'] ?? Date.now() % 1_000_000);
+    note(`seed ${seed}`);
+    const folder = await mkdtemp(path.join(tmpdir(), 'espalier-prediction-'));
+    try {
+      const { subjects, empty, reference } = await makeSubjects(folder, seed);
+      const machine = new Machine(empty, reference, note);
+      const profile = await machine.profile(Math.max(...THREADS));
+      let ramWithin = 0;
+      for (const { name, precision, model, path: file } of subjects) {
+        const request = { empty, reference: null, model: file, threads: 1, milliseconds: 1 };
+        const { peakBytes } = await measureTruth(request);
+        const { incrementBytes } = predictRam(model, precision, profile);
+        const within =
+          Math.abs(incrementBytes - peakBytes) <= Math.max(RAM_SHARE * peakBytes, RAM_BYTES);
+        if (within) ramWithin++;
+        note(
+          `${name} ${precision}: ${(peakBytes / MIB).toFixed(1)} MiB measured, ${(incrementBytes / MIB).toFixed(1)} predicted${within ? '' : ' *'}`,
+        );
+      }
+      const pairs: Pair[] = subjects.flatMap((subject) =>
+        THREADS.map((threads) => ({
+          ...{ subject, threads, rounds: [] },
+          request: { model: subject.path, threads },
+        })),
+      );
+      await machine.measure(pairs, seed, TRUTH_SECONDS);
+      const judged = pairs.map((pair) => {
+        const { subject, threads } = pair;
+        const { ms } = predictLatency(subject.model, subject.precision, profile, { threads });
+        const p50 = machine.p50(pair);
+        const off = ms / p50 - 1;
+        note(
+          `${subject.name} ${subject.precision} ${threads}: ${p50.toFixed(3)} ms measured (${machine.counted(pair).length} rounds), ${ms.toFixed(3)} predicted, ${(100 * off).toFixed(0)} %`,
+        );
+        return { subject, threads, p50, ms, off: Math.abs(off) };
+      });
+      const settings = THREADS.flatMap((threads) =>
+        (['fp32', 'int8'] as const).map((precision) => {
+          const own = judged.filter(
+            (one) => one.threads === threads && one.subject.precision === precision,
+          );
+          return {
+            ...{ threads, precision, pairs: own.length, within15: sharesOf(own, 0.15) },
+            rankCorrelation: rankCorrelation(
+              own.map(({ p50 }) => p50),
+              own.map(({ ms }) => ms),
+            ),
+          };
+        }),
+      );
+      return {
+        pairs: pairs.length,
+        within15: sharesOf(judged, 0.15),
+        within30: sharesOf(judged, 0.3),
+        ramWithin: ramWithin / subjects.length,
+        rankCorrelationMin: Math.min(...settings.map((one) => one.rankCorrelation)),
+        settings,
+      };
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  },
+};
+
+function sharesOf(judged: readonly { readonly off: number }[], most: number): number {
+  return judged.filter(({ off }) => off <= most).length / Math.max(1, judged.length);
+}

@@ -1,0 +1,23 @@
+import type { CodePath } from './steps.js';
+
+/** What a code path costs on a device. */
+export interface PathCosts {
+  /** Milliseconds for one unit of each feature. */
+  readonly costs: ArrayLike<number>;
+  /** Measured over fitted time of each kernel of the path, in the order of the committed list. */
+  readonly ratios: readonly number[];
+  /** Root of the mean squared relative error of the fit, noise of the measurement included. */
+  readonly error: number;
+}
+
+/** A device's own costs, from its kernel table. */
+export interface DeviceCosts {
+  /** Channels in a block of the runtime's convolution layout; 1: it has none. */
+  readonly block: number;
+  readonly callMs: number;
+  /** What the last cache before memory holds; null: not known. */
+  readonly cacheBytes: number | null;
+  readonly paths: ReadonlyMap<CodePath, PathCosts>;
+  /** Costs of rough features, for a path that the device did not measure. */
+  readonly plain: Readonly<Record<'fp32' | 'int8', ArrayLike<number>>>;
+}
