@@ -137,7 +137,18 @@ describe('a fleet, driven from the command line', () => {
   });
 
   it('shows what a rollout would do before it is written', async () => {
-    const flags = ['--stages', '1n,100!', '--soak', '10', '--accuracy', '1,6', '--control', '10'];
+    const flags = [
+      '--stages',
+      '1n,100!',
+      '--soak',
+      '10',
+      '--accuracy',
+      '1,6',
+      '--control',
+      '10',
+      '--at',
+      'start=2099-01-31T08:00:00Z',
+    ];
     const preview = await json<{ devices: number; bytes: number; seconds: number }>(
       ...['rollouts', 'preview', releaseId, planId, ...flags],
     );

@@ -12,7 +12,7 @@ import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.j
 
 jest.setTimeout(300_000);
 
-const LEASE_SECONDS = 3;
+const LEASE_SECONDS = 5;
 
 const installed = hasMosquitto && postgresPrograms() !== null;
 if (!installed) {

@@ -307,7 +307,7 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
     const events: string[] = [];
     const settings = (name: string) => ({
       url: database,
-      leaseMs: 1_000,
+      leaseMs: 2_000,
       onLost: () => events.push(`${name} lost`),
       onWait: () => events.push(`${name} waits`),
     });
@@ -317,7 +317,7 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
       return lease;
     });
     // Longer than the lease: it is renewed meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
     expect(events).toEqual(['second waits']);
     await first.release();
     await (await second).release();
