@@ -53,6 +53,8 @@ async function measure(
 ): Promise<Result> {
   const first = new Agent(server, stateDir);
   await server.until(() => server.hellos[0], 'the first hello', 60_000);
+  await new Promise((resolve) => setTimeout(resolve, REST_MS));
+  note(`resident ${first.rssMiB().toFixed(1)} MiB before there is any model`);
   await server.target('dev-bench', { model, generation: 1 });
   await server.reported(1, 'active');
   await first.stop();

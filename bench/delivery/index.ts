@@ -29,12 +29,16 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
   options: {
     broker: { type: 'string', default: 'espalier' },
     devices: { type: 'string', default: String(DEVICES) },
+    /** A folder that keeps the server's data, so that a later run need not make the variant again. */
+    keep: { type: 'string' },
   },
   document: resultSchema,
   run: async ({ values, note }) => {
     const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
     try {
-      return await measure(folder, brokerOf(values['broker']), Number(values['devices']), note);
+      const { broker, devices, keep } = values;
+      const dataDir = typeof keep === 'string' ? keep : join(folder, 'server');
+      return await measure({ folder, dataDir }, brokerOf(broker), Number(devices), note);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
@@ -48,12 +52,12 @@ function brokerOf(value: unknown): BrokerName {
 }
 
 async function measure(
-  folder: string,
+  { folder, dataDir }: { readonly folder: string; readonly dataDir: string },
   brokerName: BrokerName,
   devices: number,
   note: BenchContext['note'],
 ): Promise<z.infer<typeof resultSchema>> {
-  const server = new Server(join(folder, 'server'));
+  const server = new Server(dataDir);
   await server.start({ BROKER_PORT: '0', LOG_LEVEL: 'warn' });
   const credentialKey = await onlineKey(server);
   const variant = await makeVariant(server);
