@@ -4,6 +4,9 @@ import type { Server } from './server.js';
 
 const MAIN = fileURLToPath(new URL('../../apps/simulator/dist/main.js', import.meta.url));
 
+/** Tells the fleets of this run from those of earlier ones on the same data. */
+const RUN = Date.now().toString(36);
+
 /** What a simulated device says as it settles a target. */
 export interface Settled {
   readonly deviceId: string;
@@ -37,18 +40,18 @@ export class Fleet {
   /** Starts devices and waits until the server has the profile of each. */
   static async start(
     server: Server,
-    label: string,
+    name: string,
     devices: number,
     args: readonly string[] = [],
   ): Promise<Fleet> {
-    const fleet = new Fleet(label, devices, server, args);
-    await until(() => fleet.#connected === devices, `${devices} devices`, 120).catch(
+    const fleet = new Fleet(`${name}-${RUN}`, devices, server, args);
+    await until(() => fleet.#connected === devices, `${devices} devices`, 240).catch(
       (cause: unknown) => {
         throw new Error(fleet.#child.log, { cause });
       },
     );
     await until(
-      async () => (await count(server, `fleet=${label}`)) === devices,
+      async () => (await count(server, `fleet=${fleet.label}`)) === devices,
       'the profiles',
       120,
     );

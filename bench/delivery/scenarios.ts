@@ -26,7 +26,7 @@ export async function wholeFleet(
   note(`${devices} devices enrolled and profiled in ${secondsSince(startedAt)} s`);
   try {
     const orderedAt = performance.now();
-    const id = await roll(server, variant.modelId, 'whole', STAGES);
+    const id = await roll(server, variant.modelId, fleet.label, STAGES);
     await until(async () => (await statusOf(server, id)) !== 'running', 'the rollout', 170);
     const seconds = Number(secondsSince(orderedAt));
     const status = await statusOf(server, id);
@@ -46,7 +46,7 @@ export async function cutDevices({ server, variant, note }: Site): Promise<numbe
   const cut = 5;
   const fleet = await Fleet.start(server, 'cut', 50, ['--fault', `cut=${cut}`]);
   try {
-    await roll(server, variant.modelId, 'cut', ALL_AT_ONCE);
+    await roll(server, variant.modelId, fleet.label, ALL_AT_ONCE);
     await until(() => fleet.settled.length === fleet.devices, 'the cut devices', 60);
     const shares = fleet.settled
       .filter(({ fault }) => fault === 'cut')
@@ -84,7 +84,7 @@ async function medianOf(
   );
   try {
     const expected = fleet.devices - (kind === 'stalled' ? 1 : 0);
-    const id = await roll(server, variant.modelId, label, ALL_AT_ONCE);
+    const id = await roll(server, variant.modelId, fleet.label, ALL_AT_ONCE);
     await until(() => fleet.settled.length === expected, `the ${kind} group`, 90);
     if (kind === 'stalled') await abort(server, id);
     return median(fleet.settled.map(({ seconds }) => seconds));
@@ -99,7 +99,7 @@ export async function haltInTheMiddle(site: Site): Promise<number> {
   const fleet = await Fleet.start(server, 'halted', 300);
   const monitor = await Monitor.start(broker);
   try {
-    const id = await roll(server, variant.modelId, 'halted', ALL_AT_ONCE);
+    const id = await roll(server, variant.modelId, fleet.label, ALL_AT_ONCE);
     await until(() => monitor.heard > fleet.devices / 2, 'the delivery', 30);
     server.decisions.length = 0;
     await abort(server, id);
