@@ -15,6 +15,7 @@ import { Keyring } from '../release/keyring.js';
 
 const TARGET_DAYS = 365;
 const TIMESTAMP_RENEW_MS = 12 * 3_600_000;
+const RELEASES_KEPT = 16;
 const manifestsSchema = z.record(z.string(), manifestSchema);
 
 /** What a device is offered. */
@@ -35,9 +36,15 @@ export interface CurrentOffer {
   readonly release: Signed;
 }
 
+interface SignedRelease {
+  readonly signed: Signed;
+  readonly manifests: Readonly<Record<string, Manifest>>;
+}
+
 /** Targets: a generation for each, stored before it is sent, signed anew whenever it is. */
 @Injectable()
 export class Offers {
+  private readonly releases = new Map<string, SignedRelease>();
   private timestamp: { signed: Signed; issuedAt: number } | null = null;
 
   constructor(
@@ -74,14 +81,10 @@ export class Offers {
     const target = await read.target.findUnique({
       where: { deviceId_generation: { deviceId, generation: device.offered } },
     });
-    const release = target
-      ? await read.release.findUnique({ where: { id: target.releaseId } })
-      : null;
-    if (!target || !release) return null;
-    const manifest = fromJson(manifestsSchema, release.manifests)[target.variantId];
-    const signed = fromJson(signedSchema.nullable(), release.signed);
-    if (!manifest || !signed) return null;
-    return { target, manifest, release: signed };
+    const release = target ? await this.signedRelease(target.releaseId) : null;
+    const manifest = target ? release?.manifests[target.variantId] : undefined;
+    if (!target || !release || !manifest) return null;
+    return { target, manifest, release: release.signed };
   }
 
   /** The message that carries an offer, its target signed now, under this server's epoch. */
@@ -106,6 +109,20 @@ export class Offers {
       release,
       manifest,
     };
+  }
+
+  /** A release once it is signed, after which it does not change; the last few are kept. */
+  private async signedRelease(id: string): Promise<SignedRelease | null> {
+    const kept = this.releases.get(id);
+    if (kept) return kept;
+    const row = await this.database.read.release.findUnique({ where: { id } });
+    const signed = fromJson(signedSchema.nullable(), row?.signed ?? null);
+    if (!row || !signed) return null;
+    const release = { signed, manifests: fromJson(manifestsSchema, row.manifests) };
+    const [oldest] = this.releases.keys();
+    if (this.releases.size >= RELEASES_KEPT && oldest !== undefined) this.releases.delete(oldest);
+    this.releases.set(id, release);
+    return release;
   }
 
   private async currentTimestamp(now: number): Promise<Signed> {
