@@ -159,6 +159,7 @@ export const KERNELS: readonly Kernel[] = [
   conv(1, 48, 8, 16),
 
   conv(1, 32, 16, 17, FLOAT),
+  conv(1, 32, 17, 19, FLOAT),
   conv(1, 16, 32, 37, FLOAT),
   conv(1, 16, 9, 15),
   conv(1, 8, 35, 61),

@@ -17,6 +17,9 @@ export function featuresOf({ path, node }: Pick<Step, 'path' | 'node'>, block: n
   return RULES[path](node, Math.max(block, 8));
 }
 
+const FLOAT_BYTES = 4;
+const PAGE_BYTES = 4096;
+
 /** About what the first level of a data cache holds beside weights. */
 const NEAR_BYTES = 40 * 1024;
 
@@ -159,7 +162,12 @@ const RULES: Readonly<Record<CodePath, Rule>> = {
     const depth = (node.cin / node.group) * node.kh * node.kw;
     return [1, pixels * depth * node.cout, node.cout, node.oh * node.cout];
   },
-  reorder: (node, block) => [1, up(node.cout, block) * node.oh * node.ow],
+  reorder: (node, block) => {
+    const moved = up(node.cout, block) * node.oh * node.ow;
+    // Planes a page apart fall on the same few lines of the nearest cache.
+    const aliased = (node.oh * node.ow * FLOAT_BYTES) % PAGE_BYTES === 0;
+    return [1, moved, aliased ? moved : 0];
+  },
   gemm: (node) => [
     1,
     node.oh * node.cin * up(node.cout, 16),
