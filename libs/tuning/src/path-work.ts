@@ -9,8 +9,8 @@ export interface PathWork {
   readonly int8: boolean;
   readonly features: readonly number[];
   readonly plain: readonly number[];
-  /** For each kernel of the path, the features weighted by how near that kernel is. */
-  readonly nearKernels: readonly (readonly number[])[];
+  /** For each kernel of the path, one after another: the features weighted by how near it is. */
+  readonly nearKernels: Float64Array;
 }
 
 /** A step, and how often it counts. */
@@ -52,7 +52,11 @@ export function pathWorkOf(steps: readonly SharedStep[], block: number): PathWor
       accumulate(sum, own, share * (near[at] ?? 0));
     }
   }
-  return [...paths].map(([path, work]) => ({ path, ...work }));
+  return [...paths].map(([path, work]) => ({
+    path,
+    ...work,
+    nearKernels: Float64Array.from(work.nearKernels.flat()),
+  }));
 }
 
 /** Milliseconds of work on a device, and the expected error of that. */
@@ -66,11 +70,16 @@ export function weighPaths(
     const known = device.paths.get(work.path);
     let time: number;
     if (known) {
-      time = weigh(work.features, known.costs);
-      for (let at = 0; at < work.nearKernels.length; at++) {
-        const ratio = known.ratios[at] ?? 1;
-        const near = work.nearKernels[at];
-        if (near && ratio !== 1) time += (ratio - 1) * weigh(near, known.costs);
+      const { costs, ratios } = known;
+      const { nearKernels } = work;
+      time = weigh(work.features, costs);
+      for (let at = 0, start = 0; at < ratios.length; at++, start += costs.length) {
+        const change = (ratios[at] ?? 1) - 1;
+        if (change === 0) continue;
+        let near = 0;
+        for (let i = 0; i < costs.length; i++)
+          near += (nearKernels[start + i] ?? 0) * (costs[i] ?? 0);
+        time += change * near;
       }
     } else {
       time = weigh(work.plain, device.plain[work.int8 ? 'int8' : 'fp32']);
