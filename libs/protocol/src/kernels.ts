@@ -135,7 +135,7 @@ export const COLD_PAIRS: readonly { readonly warm: Kernel; readonly cold: Kernel
   conv(3, 2, 96, 144),
   gemm(512, 320),
 ].map((one) => {
-  const kernel = { ...one, steps: 6 };
+  const kernel = { ...one, steps: 4 };
   return { warm: kernel, cold: cold(kernel) };
 });
 

@@ -24,6 +24,11 @@ export class Caches {
     this.buffer ??= Buffer.alloc(this.bytes, 1);
     this.buffer.indexOf(2);
   }
+
+  /** Lets the bytes go. */
+  release(): void {
+    this.buffer = undefined;
+  }
 }
 
 const WARM_UPS = 2;

@@ -33,6 +33,10 @@ const probe = new Probe();
 let timer: KernelTimer | undefined;
 const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
   if (timer?.kernel === kernel && timer.precision === precision) return timer;
+  // One at a time: what the last one held goes before the next is made.
+  timer = undefined;
+  caches.release();
+  globalThis.gc?.();
   timer = new KernelTimer(kernel, precision, caches);
   // What making a model leaves behind would be collected while it is timed.
   globalThis.gc?.();
