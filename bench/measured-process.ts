@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
 const CLI = fileURLToPath(new URL('../apps/cli/dist/main.js', import.meta.url));
-const PEAK_MEMORY = new URL('./peak-memory.mjs', import.meta.url).href;
+const PROCESS_USAGE = new URL('./process-usage.mjs', import.meta.url).href;
 
 /** A process that has ended, and what it took. */
 export interface Measured {
@@ -14,6 +14,8 @@ export interface Measured {
   readonly stderr: string;
   /** From its start to its end, start of Node included. */
   readonly seconds: number;
+  /** Processor time, all cores together: what `seconds` would be on one idle core. */
+  readonly cpuSeconds: number;
   readonly peakRssMiB: number;
 }
 
@@ -23,7 +25,7 @@ export async function measureEspalier(
   mostSeconds?: number,
 ): Promise<Measured> {
   const startedAt = performance.now();
-  const child = spawn(process.execPath, ['--import', PEAK_MEMORY, CLI, ...args], {
+  const child = spawn(process.execPath, ['--import', PROCESS_USAGE, CLI, ...args], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     ...(mostSeconds !== undefined && { timeout: 1000 * mostSeconds, killSignal: 'SIGKILL' }),
   });
@@ -31,12 +33,17 @@ export async function measureEspalier(
     child.on('error', reject);
     child.on('close', (exitCode) => resolve(exitCode));
   });
-  const [stdout, stderr, peak, exitCode] = await Promise.all([
+  const [stdout, stderr, usage, exitCode] = await Promise.all([
     text(child.stdout as Readable),
     text(child.stderr as Readable),
     text(child.stdio[3] as Readable),
     ended,
   ]);
   const seconds = (performance.now() - startedAt) / 1000;
-  return { exitCode, stdout, stderr, seconds, peakRssMiB: Number(peak) / 1024 };
+  const [peakKiB = 0, cpuMicroseconds = 0] = usage.split(' ').map(Number);
+  return {
+    ...{ exitCode, stdout, stderr, seconds },
+    cpuSeconds: cpuMicroseconds / 1e6,
+    peakRssMiB: peakKiB / 1024,
+  };
 }

@@ -74,7 +74,7 @@ async function runRow(row: Row, folder: string, note: BenchContext['note']): Pro
       `${(variant.bytes / model.bytes).toFixed(3)} of the bytes`,
       `${artifact.bytes} bytes to send`,
       `goals ${goals.every(({ met }) => met) ? 'met' : 'not met'}`,
-      `${measured.seconds.toFixed(1)} s, ${measured.peakRssMiB.toFixed(0)} MiB`,
+      effort(measured),
     ].join(', '),
   );
   if (row.goal.startsWith('sparsity')) note(await againstDense(row, artifact.bytes, folder));
@@ -105,9 +105,12 @@ async function runFront(
     note(`${id}: lost ${pointsLost(result)} points, ${report.artifact.bytes} bytes to send`);
     results.push(result);
   }
-  note(`in ${measured.seconds.toFixed(1)} s, ${measured.peakRssMiB.toFixed(0)} MiB`);
+  note(`all: ${effort(measured)}`);
   return results;
 }
+
+const effort = ({ seconds, cpuSeconds, peakRssMiB }: Measured): string =>
+  `${seconds.toFixed(1)} s (${cpuSeconds.toFixed(1)} s of processor time), ${peakRssMiB.toFixed(0)} MiB`;
 
 const pointsLost = ({ accuracyBefore, accuracyAfter }: Result): string =>
   (100 * (accuracyBefore - accuracyAfter)).toFixed(2);
