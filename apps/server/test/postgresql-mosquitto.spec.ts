@@ -69,6 +69,8 @@ if (!installed) {
       (page) => page.devices[0]?.state === 'ready',
     );
     agentId = devices[0]!.id;
+    observer.on('message', (_, payload) => targets.push(payload));
+    await observer.subscribeAsync(downTopic(agentId, 'target'), { qos: 1 });
     ({ id: modelId } = await uploadSmall(leader));
     await makeCandidates(leader, modelId, { points: 2, precisions: ['fp32'] });
     await installSmallest(leader, modelId, 'site=mixed', [agentId]);
@@ -93,9 +95,6 @@ if (!installed) {
         ({ state }) => state === 'ready',
       );
     }
-    observer.on('message', (_, payload) => targets.push(payload));
-    await observer.subscribeAsync(downTopic(agentId, 'target'), { qos: 1 });
-
     const { id } = await prepareRollout(leader, modelId, 'site=mixed', { soakSeconds: 2 });
     await leader.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada' });
     await leader.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) =>

@@ -26,7 +26,7 @@ export const FLEET: readonly DemoDevice[] = [
     limit: { of: 'latency', share: 0.85 },
     slowdown: 4,
   },
-  { name: 'meter', role: 'little storage', limit: { of: 'storage', share: 0.5 } },
+  { name: 'meter', role: 'little storage', limit: { of: 'storage', share: 0.17 } },
   { name: 'sensor', role: 'little memory', limit: { of: 'ram', share: 0.5 }, memoryMib: 512 },
 ];
 
