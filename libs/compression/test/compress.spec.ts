@@ -33,7 +33,7 @@ function withNaN({ x, ...rest }: Dataset): Dataset {
 
 const model = new Uint8Array(example('fashion-mobilenetv2.onnx'));
 const card = parseCard(example('fashion-mobilenetv2.json').toString());
-const calibration = head(openDataset(example('fashion-calibration.npz')), 64);
+const calibration = head(openDataset(example('fashion-calibration.npz')), 96);
 const evaluation = head(openDataset(example('fashion-evaluation.npz')), 400);
 
 const request: CompressRequest = {
@@ -41,7 +41,7 @@ const request: CompressRequest = {
   calibration,
   evaluation,
   card,
-  goals: [{ name: 'macs-ratio', target: 0.85 }],
+  goals: [{ name: 'macs-ratio', target: 0.7 }],
   precision: 'fp32',
   seed: 1,
 };
@@ -54,7 +54,7 @@ describe('compressing to a share of the multiply-accumulates', () => {
 
   it('keeps the goal in the written file and loses little', () => {
     const [before, after] = [model, result.model].map((bytes) => countModel(readModel(bytes)).macs);
-    expect(after! / before!).toBeLessThanOrEqual(0.85);
+    expect(after! / before!).toBeLessThanOrEqual(0.7);
     expect(result.goalsMet).toBe(true);
     expect(result.report.variant.macs).toBe(after);
     const { quality } = result.report;

@@ -1,4 +1,4 @@
-import { type Dataset, seededRandom } from '@espalier/dataset';
+import { seededRandom } from '@espalier/dataset';
 import type { Model } from '@espalier/onnx';
 import fc from 'fast-check';
 import {
@@ -14,6 +14,7 @@ import { readOutput } from '../src/statistics/patches.js';
 import { runOver } from '../src/statistics/run.js';
 import { type Samples, samplesFor } from '../src/statistics/samples.js';
 import { changedLayers, refitLayers } from '../src/structure/refit.js';
+import { images } from './images.js';
 import { randomNetwork } from './random-network.js';
 
 const NETWORKS = 16;
@@ -22,24 +23,6 @@ const HELD_OUT = 32;
 
 const settings = { threads: 2, seed: 1 };
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
-
-/** Smooth random images: neighbouring positions agree, as in what networks are made for. */
-function images(dims: readonly number[], count: number, seed: number): Dataset {
-  const random = seededRandom(seed);
-  const size = dims.reduce((product, dim) => product * dim, 1);
-  const data = new Float32Array(count * size);
-  for (let sample = 0; sample < count; sample++) {
-    const basis = numbers(6).map(() => [random.normal(), random.next(), random.next()] as const);
-    for (let i = 0; i < size; i++) {
-      let value = 0.2 * random.normal();
-      for (const [height, speed, phase] of basis) {
-        value += height * Math.sin(0.4 * speed * i + 6 * phase);
-      }
-      data[sample * size + i] = value;
-    }
-  }
-  return { count, x: { dtype: 'float32', dims: [count, ...dims], data } };
-}
 
 /** Up to half of each group's units, never a whole part. */
 function removalOf(channels: ChannelGraph, seed: number): Set<number> {

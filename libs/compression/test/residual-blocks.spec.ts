@@ -2,9 +2,15 @@ import { seededRandom } from '@espalier/dataset';
 import { countModel, edit, floatTensor, graphOf, type Model, openSession } from '@espalier/onnx';
 import { buildChannelGraph } from '../src/channels/channel-graph.js';
 import { dropBlocks, residualBlocks } from '../src/channels/residual-blocks.js';
+import { meanSquaredError, type Outputs, outputsOf } from '../src/evaluate.js';
 import { prepareModel } from '../src/prepare/index.js';
 import { sizeTable } from '../src/search/size-table.js';
 import { denseWidths, modelAt, type Space } from '../src/search/widths.js';
+import { collectDense } from '../src/statistics/dense.js';
+import { GramEngine } from '../src/statistics/gram.js';
+import { samplesFor } from '../src/statistics/samples.js';
+import { refitLayers } from '../src/structure/refit.js';
+import { images } from './images.js';
 import { randomNetwork } from './random-network.js';
 
 const NETWORKS = 150;
@@ -74,19 +80,54 @@ describe('taking residual blocks out', () => {
 
   it('counts a model without a block, and cut besides, as it is once made', () => {
     const random = seededRandom(11);
+    let made = 0;
     for (const { space } of cases) {
       const sizes = sizeTable(space);
       const widths = denseWidths(space).map((width, i) => {
         if (i >= space.groups.length) return random.integer(2);
         return Math.max(1, width - random.integer(Math.ceil(width / 2)));
       });
-      let made: Model;
+      let model: Model;
       try {
-        made = modelAt(space, widths);
-      } catch {
-        continue; // an order made without regard to parts may empty one
+        model = modelAt(space, widths);
+      } catch (error) {
+        // Orders made without regard to the parts of a group may empty one.
+        expect(error).toMatchObject({ code: 'COMPRESS_EMPTY_CUT' });
+        continue;
       }
-      expect(sizes.macs(widths)).toBe(countModel(made).macs);
+      made++;
+      expect(sizes.macs(widths)).toBe(countModel(model).macs);
     }
+    expect(made).toBeGreaterThan(cases.length / 2);
   });
+
+  it('lets the layers after it make up for a block, on samples that they were not fitted on', async () => {
+    const engine = await GramEngine.open(2);
+    const settings = { threads: 2, seed: 1 };
+    const indices = Array.from({ length: 96 }, (_, i) => i);
+    let [tried, lower] = [0, 0];
+    for (const [at, { space, inputDims }] of cases.slice(0, 12).entries()) {
+      const { channels, blocks } = space;
+      const dims = inputDims(1).slice(1);
+      const fitted = samplesFor(channels.model, images(dims, 96, at), undefined);
+      const unseen = samplesFor(channels.model, images(dims, 32, at + 1000), undefined);
+      const dense = await collectDense(channels, fitted, indices, engine, settings);
+      const dropped = blocks.slice(0, 1);
+      const cut = dropBlocks(channels.model, dropped);
+      const context = { channels, dense, samples: fitted, indices, engine, settings };
+      const { model, fits } = await refitLayers(cut, new Set(), dropped, context);
+      expect(fits.length).toBeGreaterThan(0);
+      const outputs = (of: Model): Promise<Outputs> =>
+        outputsOf(of, unseen, indices.slice(0, 32), settings);
+      const wanted = await outputs(channels.model);
+      const [was, is] = [
+        meanSquaredError(wanted, await outputs(cut)),
+        meanSquaredError(wanted, await outputs(model)),
+      ];
+      tried++;
+      if (is < was) lower++;
+    }
+    await engine.release();
+    expect(lower / tried).toBeGreaterThanOrEqual(0.9);
+  }, 120_000);
 });

@@ -1,5 +1,4 @@
 import { createHash } from 'node:crypto';
-import { cpus } from 'node:os';
 import { encodeArtifact } from '@espalier/artifact';
 import { activationArena, countModel, type Model, openSession, writeModel } from '@espalier/onnx';
 import { positionsKept } from '../channels/cut.js';
@@ -292,12 +291,8 @@ function measures(model: Model, bytes: Uint8Array): CompressionReport['model'] {
 function keptGroups({ space, plan }: Variant): CompressionReport['variant']['groups'] {
   const widths = plan.widths.length > 0 ? plan.widths : denseWidths(space);
   const removed = removedAt(space, widths);
-  const gone = new Set(
-    droppedAt(space, widths).flatMap(({ nodes }) => [...nodes].flatMap(({ outputs }) => outputs)),
-  );
-  const groups = space.groups.filter(({ group }) => !gone.has(group.name));
   return Object.fromEntries(
-    groups.map(({ group }) => {
+    space.groups.map(({ group }) => {
       const cut = new Set(
         group.units.filter(({ root }) => removed.has(root)).flatMap(({ positions }) => positions),
       );
@@ -309,9 +304,4 @@ function keptGroups({ space, plan }: Variant): CompressionReport['variant']['gro
 
 function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
-}
-
-/** The processor that figures were measured on. */
-export function measuredOn(): string {
-  return `ONNX Runtime on ${cpus()[0]?.model ?? 'an unknown processor'}`;
 }

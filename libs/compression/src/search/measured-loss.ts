@@ -27,13 +27,6 @@ const GROUPS = 8;
 /** How far a measured loss may move a whole curve: further, the curve's shape says nothing. */
 const MOST_SCALING = 8;
 
-interface Measured {
-  /** As `outputLoss` has it. */
-  readonly divergence: number;
-  /** Share of decisions that changed; 0 where there are none. */
-  readonly changed: number;
-}
-
 /**
  * The loss of a candidate after a fit in sequence, fitted on a third of the samples and judged on the
  * others. What the quick fit from the dense moments cannot see is that layers after a cut make up for
@@ -41,17 +34,13 @@ interface Measured {
  * divergence: late cuts change decisions at a divergence at which early ones do not.
  */
 export class MeasuredLoss {
-  private readonly measured = new Map<string, Measured>();
+  private readonly measured = new Map<string, number>();
+  private judged: Promise<JudgeContext> | undefined;
 
   constructor(private readonly context: MeasureContext) {}
 
   /** @throws CompressionError COMPRESS_CANCELLED */
   async of(widths: Widths): Promise<number> {
-    const { divergence, changed } = await this.measure(widths);
-    return divergence + changed;
-  }
-
-  private async measure(widths: Widths): Promise<Measured> {
     const key = widths.join();
     const known = this.measured.get(key);
     if (known !== undefined) return known;
@@ -69,23 +58,20 @@ export class MeasuredLoss {
       ...settings,
       output: judging.output.name,
     });
-    const found = {
-      divergence: outputLoss(judging.reference, outputs, judging.output),
-      changed:
-        judging.output.task === 'classification'
-          ? 1 - agreement(classesOf(outputs), classesOf(judging.reference))
-          : 0,
-    };
-    this.measured.set(key, found);
-    return found;
+    const changed =
+      judging.output.task === 'classification'
+        ? 1 - agreement(classesOf(outputs), classesOf(judging.reference))
+        : 0;
+    const loss = outputLoss(judging.reference, outputs, judging.output) + changed;
+    this.measured.set(key, loss);
+    return loss;
   }
 
   /** What each block's removal loses; a block whose removal is ruin before any fit is not offered. */
   async ofBlocks(): Promise<Choices[]> {
     const { context } = this;
     const whole = denseWidths(context);
-    const without = (b: number): Widths =>
-      whole.map((width, i) => (i === context.groups.length + b ? 0 : width));
+    const without = (b: number): Widths => whole.with(context.groups.length + b, 0);
     const judging = await this.judging();
     const unfitted: { block: number; loss: number }[] = [];
     for (const block of context.blocks.keys())
@@ -122,7 +108,7 @@ export class MeasuredLoss {
       .slice(0, GROUPS);
     const scales = new Map<number, number>();
     for (const { g, width, loss } of dearest) {
-      const measured = await this.of(whole.map((w, i) => (i === g ? width : w)));
+      const measured = await this.of(whole.with(g, width));
       scales.set(g, Math.min(Math.max(measured / loss, 1 / MOST_SCALING), MOST_SCALING));
       onMeasured?.(scales.size, dearest.length);
     }
@@ -135,8 +121,6 @@ export class MeasuredLoss {
       return { ...each, losses: each.losses.map((loss) => loss * scale) };
     });
   }
-
-  private judged: Promise<JudgeContext> | undefined;
 
   private judging(): Promise<JudgeContext> {
     this.judged ??= this.openJudging();

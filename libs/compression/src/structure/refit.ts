@@ -135,7 +135,10 @@ async function refitLayer(
   const before = weightMatrices(layer, weight.dims, toFloat32(weight), group);
   for (const [g, w0] of before.entries()) {
     const regression = regressions[g];
-    if (!regression) continue;
+    if (!regression) {
+      fitted.push(w0);
+      continue;
+    }
     const own = Float64Array.from(bias.subarray(g * perGroup, (g + 1) * perGroup));
     const { space } = regression;
     const start = space?.enter(w0) ?? w0;
