@@ -2,7 +2,9 @@ import { Injectable } from '@nestjs/common';
 import {
   headOf,
   restoreRollout,
+  ROLLOUT_STATUSES,
   step,
+  TABLE,
   type Decision,
   type DeviceRecord,
   type Effect,
@@ -17,15 +19,9 @@ import { Database, type Transaction } from '../persistence/database.js';
 import { fromExactJson, toExactJson } from '../persistence/json.js';
 
 /** Statuses in which time alone can change something. */
-export const LIVE: readonly RolloutStatus[] = [
-  'draft',
-  'running',
-  'awaiting',
-  'paused',
-  'held',
-  'halting',
-  'aborting',
-];
+export const LIVE: readonly RolloutStatus[] = ROLLOUT_STATUSES.filter(
+  (status) => !TABLE.rollout.terminal.includes(status),
+);
 
 const STATES_KEPT = 32;
 
