@@ -12,6 +12,8 @@ export const envelopeSchema = z.object({
   id: idSchema,
   sentAt: instantSchema,
   epoch: counterSchema,
+  /** How long the sender held the message before this sending; absent: not at all. */
+  heldMs: counterSchema.optional(),
 });
 export type Envelope = z.infer<typeof envelopeSchema>;
 

@@ -14,3 +14,4 @@ export * from './profile.js';
 export * from './selector.js';
 export * from './topics.js';
 export * from './up.js';
+export * from './window-times.js';
