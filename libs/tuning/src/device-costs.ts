@@ -60,6 +60,12 @@ export function deviceCosts(profile: Profile, threads: number): DeviceCosts {
 type Paths = Map<CodePath, PathCosts>;
 type Fitted = Pick<DeviceCosts, 'paths' | 'plain'>;
 
+/** What each kernel of a path spends on the path itself, milliseconds; weight 0: not known. */
+interface OwnTimes {
+  readonly ms: number[];
+  readonly weights: number[];
+}
+
 /** A kernel says nothing of a path that is less than this share of its time. */
 const LEAST_OWN_SHARE = 0.1;
 /** How much the spread of a kernel's runs counts against it. */
@@ -119,7 +125,7 @@ class DeviceFit {
       });
       const { extraMs, share, error } = fitThreads(pairs, this.threads);
       paths.set(table.path, {
-        costs: Array.from(one.costs, (cost, at) => (at === 0 ? cost + extraMs : cost * share)),
+        costs: one.costs.map((cost, at) => (at === 0 ? cost + extraMs : cost * share)),
         ratios: one.ratios.map((ratio, at) => {
           const pair = pairs.find((each) => each.at === at);
           if (!pair) return ratio;
@@ -137,9 +143,10 @@ class DeviceFit {
   }
 
   /** What each kernel spends on the path itself, milliseconds; weight 0: not known, or next to nothing. */
-  private ownTimes(table: PathTable, device: Fitted): { ms: Float64Array; weights: Float64Array } {
-    const ms = new Float64Array(table.at.length);
-    const weights = new Float64Array(table.at.length);
+  private ownTimes(table: PathTable, device: Fitted): OwnTimes {
+    // Plain arrays, for typed ones of this size live outside the heap, and a fleet makes many.
+    const ms = table.at.map(() => 0);
+    const weights = table.at.map(() => 0);
     for (let i = 0; i < table.at.length; i++) {
       const at = table.at[i] ?? -1;
       const time = this.times.ms[at] ?? 0;
@@ -164,7 +171,11 @@ class DeviceFit {
         const [at, from] = [this.times.ms[near] ?? 0, this.times.ms[away] ?? 0];
         return at > 0 && bytes > 0 ? Math.max(0, from - at) / bytes : 0;
       });
-      device.paths.set(table.path, { costs: [costs[0] ?? 0, ...far], ratios: [], error });
+      device.paths.set(table.path, {
+        costs: Float64Array.of(costs[0] ?? 0, ...far),
+        ratios: [],
+        error,
+      });
     }
   }
 
@@ -188,7 +199,7 @@ class DeviceFit {
 
   private fitPlain(precision: 'fp32' | 'int8'): ArrayLike<number> {
     const { at, fit } = this.table.plain[precision];
-    const ms = Float64Array.from(at, (position) => this.times.ms[position] ?? 0);
+    const ms = at.map((position) => this.times.ms[position] ?? 0);
     return fit.fit(
       ms,
       ms.map((time) => (time > 0 ? 1 / time : 0)),
@@ -200,7 +211,7 @@ class DeviceFit {
 function setView(paths: Paths, after: CodePath): void {
   const base = paths.get('elementwise')?.costs[0];
   if (after === 'elementwise' && base !== undefined) {
-    paths.set('view', { costs: [base], ratios: [], error: 0 });
+    paths.set('view', { costs: Float64Array.of(base), ratios: [], error: 0 });
   }
 }
 

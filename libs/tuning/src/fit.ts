@@ -22,6 +22,7 @@ export class CostFit {
   private readonly rows: Float64Array;
   private readonly gram: Float64Array;
   private readonly moment: Float64Array;
+  private readonly weighted: Float64Array;
   private readonly solver: ActiveSet;
 
   /** @param rows amounts of work of each sample */
@@ -43,6 +44,7 @@ export class CostFit {
     });
     this.gram = new Float64Array(width * width);
     this.moment = new Float64Array(width);
+    this.weighted = new Float64Array(rows.length);
     this.solver = new ActiveSet(this.gram, this.moment, width);
   }
 
@@ -52,8 +54,9 @@ export class CostFit {
    * with Huber's weights).
    * @param times milliseconds of each sample @param weights of each; 0: not measured
    */
-  fit(times: Float64Array, weights: Float64Array): Fit {
-    const weighted = weights.slice();
+  fit(times: readonly number[], weights: readonly number[]): Fit {
+    const { weighted } = this;
+    weighted.set(weights);
     let costs = this.solve(times, weighted);
     for (let round = 1; round < ROUNDS; round++) {
       let far = false;
@@ -87,7 +90,7 @@ export class CostFit {
     return sum;
   }
 
-  private solve(times: Float64Array, weights: Float64Array): Float64Array {
+  private solve(times: readonly number[], weights: Float64Array): Float64Array {
     const { gram, moment, rows, width } = this;
     gram.fill(0);
     moment.fill(0);

@@ -105,23 +105,28 @@ function makeTable(block: number): KernelTable {
 export function kernelTimes(profile: Profile, threads: number, table: KernelTable): KernelTimes {
   const ms = new Float64Array(table.works.length);
   const spread = new Float64Array(table.works.length);
+  for (const time of profile.kernels) {
+    const at = table.position[time.precision].get(time.id);
+    if (at === undefined || time.threads !== threads || time.medianMs <= 0) continue;
+    ms[at] = time.medianMs;
+    spread[at] = time.spread;
+  }
+  if (threads > 1) addBetween(profile, threads, table, ms);
+  return { ms, spread };
+}
+
+function addBetween(profile: Profile, threads: number, table: KernelTable, ms: Float64Array): void {
   const points = new Map<number, [number, number][]>();
   for (const time of profile.kernels) {
     const at = table.position[time.precision].get(time.id);
-    if (at === undefined || time.medianMs <= 0) continue;
-    if (time.threads === threads) {
-      ms[at] = time.medianMs;
-      spread[at] = time.spread;
-    } else if (threads > 1) {
-      const known = points.get(at);
-      if (known) known.push([time.threads, time.medianMs]);
-      else points.set(at, [[time.threads, time.medianMs]]);
-    }
+    if (at === undefined || ms[at] !== 0 || time.medianMs <= 0) continue;
+    const known = points.get(at);
+    if (known) known.push([time.threads, time.medianMs]);
+    else points.set(at, [[time.threads, time.medianMs]]);
   }
   for (const [at, measured] of points) {
-    if (ms[at] === 0 && measured.length > 1) ms[at] = threadValue(measured, threads);
+    if (measured.length > 1) ms[at] = threadValue(measured, threads);
   }
-  return { ms, spread };
 }
 
 /** A value at a thread count between those measured: linear in one over the threads. */

@@ -3,7 +3,7 @@ import type { CodePath } from './steps.js';
 /** What a code path costs on a device. */
 export interface PathCosts {
   /** Milliseconds for one unit of each feature. */
-  readonly costs: ArrayLike<number>;
+  readonly costs: Float64Array;
   /** Measured over fitted time of each kernel of the path, in the order of the committed list. */
   readonly ratios: readonly number[];
   /** Root of the mean squared relative error of the fit, noise of the measurement included. */

@@ -1,6 +1,5 @@
 import { type Company, companyOf, farShare } from './company.js';
 import type { CandidateCosts } from './costs.js';
-import { weigh } from './features.js';
 import type { DeviceCosts } from './path-costs.js';
 import { type PathWork, pathWorkOf, weighPaths } from './path-work.js';
 import { stepsOf } from './steps.js';
@@ -36,10 +35,14 @@ export function weighCompany(
   { company, bytes }: Pick<Workload, 'company' | 'bytes'>,
   device: DeviceCosts,
 ): number {
-  const [operators, ...far] = company.features;
+  const known = device.paths.get(company.path);
+  if (!known) return 0;
   const share = farShare(bytes, device.cacheBytes);
-  const features = [operators, ...far.map((each) => each * share)];
-  return weigh(features, device.paths.get(company.path)?.costs ?? []);
+  let ms = 0;
+  for (let i = 0; i < known.costs.length; i++) {
+    ms += (company.features[i] ?? 0) * (known.costs[i] ?? 0) * (i === 0 ? 1 : share);
+  }
+  return ms;
 }
 
 /** Milliseconds of a workload on a device without the call, and the expected error of that. */
