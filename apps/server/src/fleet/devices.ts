@@ -9,12 +9,12 @@ import {
   type Hello,
   type Profile,
 } from '@espalier/protocol';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { notFound } from '../errors.js';
-import { Prisma, type Device } from '../generated/prisma/client.js';
+import type { Device } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { Database, type Transaction } from '../persistence/database.js';
-import { fromJson, toJson } from '../persistence/json.js';
+import { fromJson, jsonText, toJson } from '../persistence/json.js';
 import {
   deviceStateSchema,
   type devicePageSchema,
@@ -26,10 +26,14 @@ import {
 import { parseSelector, whereSelected } from './selector.js';
 
 const PROFILES_KEPT = 20;
+const KEYS_KEPT = 100_000;
+const keyRowSchema = z.object({ publicKey: z.string() });
 
 /** The fleet: who the devices are, what they measured of themselves, what they may spend. */
 @Injectable()
 export class Devices {
+  private readonly keys = new Map<string, Uint8Array>();
+
   constructor(
     private readonly database: Database,
     private readonly events: EventStream,
@@ -99,26 +103,36 @@ export class Devices {
     };
   }
 
-  /** Whether a device is known; a message of one that is not is dropped. */
+  /** The key that a device was enrolled with, which never changes; null: no such device. */
   async publicKey(deviceId: string): Promise<Uint8Array | null> {
-    const row = await this.database.read.device.findUnique({
-      where: { id: deviceId },
-      select: { publicKey: true },
-    });
-    return row ? Buffer.from(row.publicKey, 'base64') : null;
+    const known = this.keys.get(deviceId);
+    if (known) return known;
+    const [row] = await this.database.read.sql.all(
+      keyRowSchema,
+      'SELECT "publicKey" FROM "Device" WHERE "id" = ?',
+      [deviceId],
+    );
+    if (!row) return null;
+    const key = Buffer.from(row.publicKey, 'base64');
+    const [oldest] = this.keys.keys();
+    if (this.keys.size >= KEYS_KEPT && oldest !== undefined) this.keys.delete(oldest);
+    this.keys.set(deviceId, key);
+    return key;
   }
 
   /** Records what a device says as it connects. */
   async takeHello(transaction: Transaction, deviceId: string, hello: Hello): Promise<void> {
-    await transaction.device.update({
-      where: { id: deviceId },
-      data: {
-        agentVersion: hello.agentVersion,
-        bootId: hello.bootId,
-        seenAt: new Date(),
-        running: hello.running ? toJson(hello.running) : Prisma.DbNull,
-      },
-    });
+    await transaction.sql.run(
+      `UPDATE "Device" SET "agentVersion" = ?, "bootId" = ?, "seenAt" = ?, "running" = ?
+       WHERE "id" = ?`,
+      [
+        hello.agentVersion,
+        hello.bootId,
+        new Date(),
+        hello.running ? jsonText(hello.running) : null,
+        deviceId,
+      ],
+    );
   }
 
   /** Adds a profile to the device's history, which keeps the newest. */
@@ -149,7 +163,7 @@ export class Devices {
     deviceId: string,
     state: DeviceView['state'],
   ): Promise<void> {
-    await transaction.device.update({ where: { id: deviceId }, data: { state } });
+    await transaction.sql.run('UPDATE "Device" SET "state" = ? WHERE "id" = ?', [state, deviceId]);
     this.events.emit({ type: 'device', data: { id: deviceId, state } });
   }
 

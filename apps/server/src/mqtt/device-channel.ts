@@ -88,7 +88,8 @@ export class DeviceChannel implements OnModuleDestroy {
   }
 
   /**
-   * Tells one device something, at least once while it is connected or has a session.
+   * Tells one device something, at least once while it is connected or has a session. An
+   * acknowledgement goes at most once: one that is lost is asked for by the message it is of.
    * @throws ServerError DEVICE_UNREACHABLE when there is no broker connection
    */
   async publish<K extends keyof DownBodies>(
@@ -107,7 +108,7 @@ export class DeviceChannel implements OnModuleDestroy {
         `The ${kind} message of ${bytes.byteLength} bytes is over the limit of ${LIMITS.controlMessageBytes}.`,
       );
     }
-    await this.send(downTopic(deviceId, kind), bytes, 1);
+    await this.send(downTopic(deviceId, kind), bytes, kind === 'ack' ? 0 : 1);
   }
 
   /** Sends one chunk to one device, at most once: what is lost is asked for again. */

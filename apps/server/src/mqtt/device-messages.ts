@@ -103,8 +103,11 @@ export class DeviceMessages implements OnModuleDestroy {
       }
       case 'telemetry': {
         const message = decodeMessage(payload, UP_SCHEMAS.telemetry);
-        await this.once(deviceId, message, (transaction) =>
-          this.telemetry.take(transaction, deviceId, message.body),
+        await this.once(
+          deviceId,
+          message,
+          (transaction) => this.telemetry.take(transaction, deviceId, message.body),
+          { patient: true },
         );
         return;
       }
@@ -135,14 +138,16 @@ export class DeviceMessages implements OnModuleDestroy {
     deviceId: string,
     message: { readonly id: string },
     write: (transaction: Transaction) => Promise<void>,
+    patience: { readonly patient?: boolean } = {},
   ): Promise<void> {
     await this.database.write(async (transaction) => {
-      const key = { deviceId, messageId: message.id };
-      const seen = await transaction.inbox.findUnique({ where: { deviceId_messageId: key } });
-      if (seen) return;
-      await transaction.inbox.create({ data: { ...key, receivedAt: new Date() } });
-      await write(transaction);
-    });
+      const added = await transaction.sql.run(
+        `INSERT INTO "Inbox" ("deviceId", "messageId", "receivedAt") VALUES (?, ?, ?)
+         ON CONFLICT DO NOTHING`,
+        [deviceId, message.id, new Date()],
+      );
+      if (added > 0) await write(transaction);
+    }, patience);
     await this.channel.publish(deviceId, 'ack', { of: message.id });
   }
 }

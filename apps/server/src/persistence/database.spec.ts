@@ -114,6 +114,35 @@ describe('the database', () => {
       expect(undone).toHaveLength(10);
     });
 
+    it('commits patient writes together, each undone alone, and lets no other write wait for them', async () => {
+      const plain = (name: string) =>
+        database.write(
+          ({ sql }) => sql.run('INSERT INTO "Counter" ("name", "value") VALUES (?, 1)', [name]),
+          { patient: true },
+        );
+      const results = await Promise.allSettled([plain('a'), plain('b'), plain('a'), plain('c')]);
+      expect(results.map(({ status }) => status)).toEqual([
+        'fulfilled',
+        'fulfilled',
+        'rejected',
+        'fulfilled',
+      ]);
+      const patient = plain('d');
+      await database.write((transaction) => raise(transaction, 'at once'));
+      // Went along with the write that does not wait.
+      expect(await value('d')).toBe(1);
+      await patient;
+    });
+
+    it('stores instants by plain SQL as Prisma stores them', async () => {
+      const receivedAt = new Date('2026-02-03T04:05:06.078Z');
+      await database.write(async (transaction) => {
+        await transaction.sql.run('INSERT INTO "Inbox" VALUES (?, ?, ?)', ['d', 'm', receivedAt]);
+        await transaction.inbox.create({ data: { deviceId: 'd', messageId: 'n', receivedAt } });
+      });
+      expect(await database.read.inbox.count({ where: { receivedAt } })).toBe(2);
+    });
+
     it('takes a write asked for in the very turn in which the last one ended', async () => {
       for (let at = 1; at <= 20; at += 1) {
         await database.write((transaction) => raise(transaction, 'chain'));

@@ -2,17 +2,23 @@ import { ServerError } from '../errors.js';
 import type { Prisma, PrismaClient } from '../generated/prisma/client.js';
 import type { DatabaseAddress } from './address.js';
 import { openClients, WRITER_NAME } from './clients.js';
+import { withSql, type Sql, type WithSql } from './sql.js';
 
-/** What a write may use: the client bound to the current transaction. */
-export type Transaction = Prisma.TransactionClient;
+/** What a write may use: the client bound to the current transaction, and plain SQL within it. */
+export type Transaction = WithSql<Prisma.TransactionClient>;
 
 interface Write {
+  readonly patient: boolean;
   readonly run: (transaction: Transaction) => Promise<() => void>;
   readonly fail: (cause: unknown) => void;
 }
 
 const QUEUE_LIMIT = 10_000;
-const BATCH_LIMIT = 64;
+/** A transaction takes no more writes than this, and none after so long. */
+const BATCH_LIMIT = 1_000;
+const BATCH_MS = 50;
+/** How long writes that can wait are gathered, each commit being one wait for the disk. */
+const GATHER_MS = 40;
 
 /**
  * The database: `read` cannot write; every write goes through one queue, one transaction at a time,
@@ -21,9 +27,12 @@ const BATCH_LIMIT = 64;
  * server that was replaced meanwhile writes nothing more.
  */
 export class Database {
-  readonly read: PrismaClient;
+  readonly read: WithSql<PrismaClient>;
   private readonly writer: PrismaClient;
+  private readonly writerSql: Sql;
   private readonly queue: Write[] = [];
+  private impatient = 0;
+  private hurry: () => void = () => undefined;
   private draining: Promise<void> | null = null;
   private currentEpoch = 0;
   private readonly rollbackListeners: (() => void)[] = [];
@@ -32,7 +41,10 @@ export class Database {
     private readonly address: DatabaseAddress,
     private readonly queueLimit: number,
   ) {
-    ({ writer: this.writer, reader: this.read } = openClients(address));
+    const { writer, writerSql, reader } = openClients(address);
+    this.writer = writer;
+    this.writerSql = writerSql;
+    this.read = reader;
   }
 
   /**
@@ -41,6 +53,7 @@ export class Database {
    */
   static async open(address: DatabaseAddress, queueLimit = QUEUE_LIMIT): Promise<Database> {
     const database = new Database(address, queueLimit);
+    await database.read.$connect();
     if (address.kind === 'sqlite') {
       await database.writer.$executeRawUnsafe('PRAGMA synchronous = FULL');
     } else {
@@ -76,9 +89,14 @@ export class Database {
 
   /**
    * Runs a write in the next transaction; resolves once it is committed.
+   * @param patience a patient write waits a moment for others, so that many cost one commit; one
+   *   that is not takes it along
    * @throws ServerError SERVER_BUSY when the queue is full
    */
-  write<T>(job: (transaction: Transaction) => Promise<T>): Promise<T> {
+  write<T>(
+    job: (transaction: Transaction) => Promise<T>,
+    { patient = false }: { readonly patient?: boolean } = {},
+  ): Promise<T> {
     if (this.queue.length >= this.queueLimit) {
       return Promise.reject(
         new ServerError(
@@ -90,12 +108,17 @@ export class Database {
     }
     return new Promise<T>((resolve, reject) => {
       this.queue.push({
+        patient,
         run: async (transaction) => {
           const result = await job(transaction);
           return () => resolve(result);
         },
         fail: reject,
       });
+      if (!patient) {
+        this.impatient += 1;
+        this.hurry();
+      }
       this.draining ??= this.drain();
     });
   }
@@ -109,8 +132,34 @@ export class Database {
 
   /** Ends in the same turn in which it finds the queue empty, so that no write is left behind. */
   private async drain(): Promise<void> {
-    while (this.queue.length > 0) await this.commit(this.queue.splice(0, BATCH_LIMIT));
+    while (this.queue.length > 0) {
+      await this.gathered();
+      await this.commit();
+    }
     this.draining = null;
+  }
+
+  /** Resolves when the next transaction may begin. */
+  private gathered(): Promise<void> {
+    if (this.impatient > 0 || this.queue.length >= BATCH_LIMIT) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, GATHER_MS);
+      this.hurry = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  /** Takes writes off the queue one by one, those asked for meanwhile too, within the bounds. */
+  private *batch(): Generator<Write> {
+    const until = performance.now() + BATCH_MS;
+    for (let taken = 0; taken < BATCH_LIMIT && performance.now() < until; taken += 1) {
+      const write = this.queue.shift();
+      if (!write) return;
+      if (!write.patient) this.impatient -= 1;
+      yield write;
+    }
   }
 
   private rolledBack(): void {
@@ -131,21 +180,25 @@ export class Database {
     );
   }
 
-  private async commit(batch: readonly Write[]): Promise<void> {
+  private async commit(): Promise<void> {
+    const begun: Write[] = [];
     const done: (() => void)[] = [];
+    const { writerSql: sql } = this;
     try {
       await this.writer.$transaction(
-        async (transaction) => {
+        async (client) => {
+          const transaction = withSql(client, sql);
           await this.refuseFormer(transaction);
-          for (const write of batch) {
-            await transaction.$executeRawUnsafe('SAVEPOINT one_write');
+          for (const write of this.batch()) {
+            begun.push(write);
+            await sql.run('SAVEPOINT one_write', []);
             try {
               const resolve = await write.run(transaction);
-              await transaction.$executeRawUnsafe('RELEASE one_write');
+              await sql.run('RELEASE one_write', []);
               done.push(resolve);
             } catch (cause) {
-              await transaction.$executeRawUnsafe('ROLLBACK TO one_write');
-              await transaction.$executeRawUnsafe('RELEASE one_write');
+              await sql.run('ROLLBACK TO one_write', []);
+              await sql.run('RELEASE one_write', []);
               this.rolledBack();
               write.fail(cause);
             }
@@ -155,7 +208,9 @@ export class Database {
       );
     } catch (cause) {
       this.rolledBack();
-      for (const write of batch) write.fail(cause);
+      // One at least: else a transaction that cannot begin would be tried for ever.
+      if (begun.length === 0) begun.push(...this.batch());
+      for (const write of begun) write.fail(cause);
       return;
     }
     for (const resolve of done) resolve();

@@ -7,6 +7,9 @@ export const toJson = (value: unknown): Prisma.InputJsonValue =>
     typeof part === 'string' ? part.replaceAll('\0', '\ufffd') : part,
   ) as Prisma.InputJsonValue;
 
+/** A value as a statement of plain SQL gives it to a JSON column. */
+export const jsonText = (value: unknown): string => JSON.stringify(toJson(value));
+
 /** Reads a JSON column through its schema. */
 export const fromJson = <T>(schema: z.ZodType<T>, value: Prisma.JsonValue): T =>
   schema.parse(value);

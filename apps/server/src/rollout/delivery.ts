@@ -86,10 +86,10 @@ export class DeliveryService implements OnModuleDestroy {
     this.unsaved = new Map();
     await this.database.write(async (transaction) => {
       for (const { deviceId, generation, bytes } of rows) {
-        await transaction.target.updateMany({
-          where: { deviceId, generation },
-          data: { sentBytes: { increment: bytes } },
-        });
+        await transaction.sql.run(
+          'UPDATE "Target" SET "sentBytes" = "sentBytes" + ? WHERE "deviceId" = ? AND "generation" = ?',
+          [bytes, deviceId, generation],
+        );
       }
     });
   }

@@ -7,8 +7,7 @@ import {
   type TargetMessage,
 } from '@espalier/protocol';
 import { z } from 'zod';
-import { ServerError } from '../errors.js';
-import type { Target } from '../generated/prisma/client.js';
+import { notFound, ServerError } from '../errors.js';
 import { Database, raise, type Transaction } from '../persistence/database.js';
 import { fromJson } from '../persistence/json.js';
 import { Keyring } from '../release/keyring.js';
@@ -16,6 +15,15 @@ import { Keyring } from '../release/keyring.js';
 const TARGET_DAYS = 365;
 const TIMESTAMP_RENEW_MS = 12 * 3_600_000;
 const RELEASES_KEPT = 16;
+const generationSchema = z.object({ generation: z.coerce.number() });
+const targetRowSchema = z.object({
+  deviceId: z.string(),
+  generation: z.coerce.number(),
+  rolloutId: z.string().nullable(),
+  releaseId: z.string(),
+  variantId: z.string(),
+  modelSha256: z.string(),
+});
 const manifestsSchema = z.record(z.string(), manifestSchema);
 
 /** What a device is offered. */
@@ -31,7 +39,7 @@ export interface OfferRequest {
 
 /** What a device shall get now. */
 export interface CurrentOffer {
-  readonly target: Target;
+  readonly target: z.infer<typeof targetRowSchema>;
   readonly manifest: Manifest;
   readonly release: Signed;
 }
@@ -54,33 +62,44 @@ export class Offers {
 
   /** Stores the device's next target under the next generation, which never falls. */
   async offer(transaction: Transaction, request: OfferRequest): Promise<void> {
-    const { generation } = await transaction.device.update({
-      where: { id: request.deviceId },
-      data: { generation: { increment: 1 } },
-    });
-    await transaction.target.create({ data: { ...request, generation, createdAt: new Date() } });
-    await transaction.device.update({
-      where: { id: request.deviceId },
-      data: { offered: generation },
-    });
+    const [next] = await transaction.sql.all(
+      generationSchema,
+      `UPDATE "Device" SET "generation" = "generation" + 1, "offered" = "generation" + 1
+       WHERE "id" = ? RETURNING "generation"`,
+      [request.deviceId],
+    );
+    if (!next) throw notFound(`device ${request.deviceId}`);
+    await transaction.sql.run(
+      `INSERT INTO "Target" ("deviceId", "generation", "rolloutId", "attempt", "purpose",
+       "releaseId", "variantId", "modelSha256", "createdAt") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [
+        request.deviceId,
+        next.generation,
+        request.rolloutId,
+        request.attempt,
+        request.purpose,
+        request.releaseId,
+        request.variantId,
+        request.modelSha256,
+        new Date(),
+      ],
+    );
   }
 
   /** Offers the device nothing from now on; what it runs stays. */
   async withdraw(transaction: Transaction, deviceId: string): Promise<void> {
-    await transaction.device.update({ where: { id: deviceId }, data: { offered: null } });
+    await transaction.sql.run('UPDATE "Device" SET "offered" = NULL WHERE "id" = ?', [deviceId]);
   }
 
   /** The target on offer to a device; null: none. */
   async current(deviceId: string): Promise<CurrentOffer | null> {
-    const { read } = this.database;
-    const device = await read.device.findUnique({
-      where: { id: deviceId },
-      select: { offered: true },
-    });
-    if (!device || device.offered === null) return null;
-    const target = await read.target.findUnique({
-      where: { deviceId_generation: { deviceId, generation: device.offered } },
-    });
+    const [target] = await this.database.read.sql.all(
+      targetRowSchema,
+      `SELECT t."deviceId", t."generation", t."rolloutId", t."releaseId", t."variantId", t."modelSha256"
+       FROM "Device" d JOIN "Target" t ON t."deviceId" = d."id" AND t."generation" = d."offered"
+       WHERE d."id" = ?`,
+      [deviceId],
+    );
     const release = target ? await this.signedRelease(target.releaseId) : null;
     const manifest = target ? release?.manifests[target.variantId] : undefined;
     if (!target || !release || !manifest) return null;

@@ -16,7 +16,7 @@ import {
 import type { Prisma } from '../generated/prisma/client.js';
 import { notFound } from '../errors.js';
 import { Database, type Transaction } from '../persistence/database.js';
-import { fromExactJson, toExactJson } from '../persistence/json.js';
+import { fromExactJson, jsonText, toExactJson } from '../persistence/json.js';
 
 /** Statuses in which time alone can change something. */
 export const LIVE: readonly RolloutStatus[] = ROLLOUT_STATUSES.filter(
@@ -100,10 +100,13 @@ export class RolloutStore {
     const { state, effects, decisions, changed } = result;
     this.keep(state);
     if (result.quiet) return { state, effects, decisions };
-    await transaction.rollout.update({
-      where: { id: rolloutId },
-      data: { status: state.status, head: toExactJson(headOf(state)), updatedAt: now },
-    });
+    const { sql } = transaction;
+    await sql.run('UPDATE "Rollout" SET "status" = ?, "head" = ?, "updatedAt" = ? WHERE "id" = ?', [
+      state.status,
+      jsonText(toExactJson(headOf(state))),
+      now,
+      rolloutId,
+    ]);
     for (const deviceId of changed) {
       const record = state.devices.get(deviceId);
       if (!record) continue;
@@ -115,23 +118,22 @@ export class RolloutStore {
         continue;
       }
       const { status, variantId } = record;
-      await transaction.rolloutDevice.update({
-        where: { rolloutId_deviceId: { rolloutId, deviceId } },
-        data: { status, variantId, record: toExactJson(record) },
-      });
+      await sql.run(
+        `UPDATE "RolloutDevice" SET "status" = ?, "variantId" = ?, "record" = ?
+         WHERE "rolloutId" = ? AND "deviceId" = ?`,
+        [status, variantId, jsonText(toExactJson(record)), rolloutId, deviceId],
+      );
     }
-    const last = await transaction.rolloutEvent.findFirst({
-      where: { rolloutId },
-      orderBy: { seq: 'desc' },
-      select: { seq: true },
-    });
-    await transaction.rolloutEvent.create({
-      data: { rolloutId, seq: (last?.seq ?? 0) + 1, at: now, event: toExactJson(event) },
-    });
+    await sql.run(
+      `INSERT INTO "RolloutEvent" ("rolloutId", "seq", "at", "event")
+       VALUES (?, 1 + COALESCE((SELECT MAX("seq") FROM "RolloutEvent" WHERE "rolloutId" = ?), 0), ?, ?)`,
+      [rolloutId, rolloutId, now, jsonText(toExactJson(event))],
+    );
     for (const decision of decisions) {
-      await transaction.rolloutDecision.create({
-        data: { rolloutId, seq: decision.seq, at: now, decision: toExactJson(decision) },
-      });
+      await sql.run(
+        'INSERT INTO "RolloutDecision" ("rolloutId", "seq", "at", "decision") VALUES (?, ?, ?, ?)',
+        [rolloutId, decision.seq, now, jsonText(toExactJson(decision))],
+      );
     }
     return { state, effects, decisions };
   }

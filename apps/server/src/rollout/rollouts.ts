@@ -8,13 +8,13 @@ import {
   type RolloutEvent,
 } from '@espalier/rollout';
 import { TrustError, verifyReport } from '@espalier/trust';
-import { ServerError } from '../errors.js';
+import { z } from 'zod';
+import { notFound, ServerError } from '../errors.js';
 import { Devices } from '../fleet/devices.js';
-import { Prisma } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database, type Transaction } from '../persistence/database.js';
-import { fromJson, toJson } from '../persistence/json.js';
+import { fromJson, jsonText, toJson } from '../persistence/json.js';
 import { DeliveryService } from './delivery.js';
 import { Drafts } from './drafts.js';
 import { LateJoiners } from './late-joiners.js';
@@ -26,6 +26,14 @@ import type { RolloutRequest } from './schemas.js';
 
 const SENDS_AT_ONCE = 32;
 const FAULTS_KEPT = 10;
+/** A device's generation, and the target that its report is of; nulls: it was never given one. */
+const reportedSchema = z.object({
+  generation: z.coerce.number(),
+  rolloutId: z.string().nullable(),
+  attempt: z.coerce.number().nullable(),
+});
+const rolloutIdSchema = z.object({ rolloutId: z.string() });
+const releaseIdSchema = z.object({ releaseId: z.string() });
 
 /** What is left to do once a step is committed. */
 export type AfterCommit = () => Promise<void>;
@@ -114,21 +122,26 @@ export class Rollouts {
     deviceId: string,
     report: ReportPayload,
   ): Promise<AfterCommit> {
-    const target = await transaction.target.findUnique({
-      where: { deviceId_generation: { deviceId, generation: report.generation } },
-    });
-    const device = await transaction.device.findUniqueOrThrow({ where: { id: deviceId } });
+    const { sql } = transaction;
+    const [device] = await sql.all(
+      reportedSchema,
+      `SELECT d."generation", t."rolloutId", t."attempt" FROM "Device" d
+       LEFT JOIN "Target" t ON t."deviceId" = d."id" AND t."generation" = ? WHERE d."id" = ?`,
+      [report.generation, deviceId],
+    );
+    if (!device) throw notFound(`device ${deviceId}`);
+    const { rolloutId, attempt } = device;
     const stale = report.generation < device.generation;
     const { state, loadedSha256, probe, failure } = report;
     let result: StoredStep | null = null;
-    if (target?.rolloutId) {
+    if (rolloutId !== null && attempt !== null) {
       result = await this.store.step(
         transaction,
-        target.rolloutId,
+        rolloutId,
         {
           type: 'report',
           deviceId,
-          attempt: target.attempt,
+          attempt,
           state,
           loadedSha256,
           probe: probe ? { finite: probe.finite } : null,
@@ -139,30 +152,32 @@ export class Rollouts {
     }
     const record = result?.state.devices.get(deviceId);
     const judged =
-      record && target && record.attempt === target.attempt && record.failure && state === 'active'
+      record?.attempt === attempt && record?.failure && state === 'active'
         ? { state: 'failed' as const, failure: record.failure }
         : { state, failure };
-    await transaction.device.update({
-      where: { id: deviceId },
-      data: {
-        seenAt: new Date(),
-        ...(report.running ? { running: toJson(report.running) } : {}),
-        ...(stale ? {} : { failure: judged.failure ? toJson(judged.failure) : Prisma.DbNull }),
-      },
-    });
-    if (!stale) await this.devices.setState(transaction, deviceId, judged.state);
-    return result && target?.rolloutId
-      ? this.storeEffects(transaction, target.rolloutId, result)
+    await sql.run('UPDATE "Device" SET "seenAt" = ? WHERE "id" = ?', [new Date(), deviceId]);
+    if (report.running) {
+      const running = jsonText(report.running);
+      await sql.run('UPDATE "Device" SET "running" = ? WHERE "id" = ?', [running, deviceId]);
+    }
+    if (!stale) {
+      const told = judged.failure ? jsonText(judged.failure) : null;
+      await sql.run('UPDATE "Device" SET "failure" = ? WHERE "id" = ?', [told, deviceId]);
+      await this.devices.setState(transaction, deviceId, judged.state);
+    }
+    return result && rolloutId !== null
+      ? this.storeEffects(transaction, rolloutId, result)
       : () => Promise.resolve();
   }
 
   /** Answers a device that connected: a missing one is tried again, and it gets what is on offer. */
   async deviceIsBack(deviceId: string, hello: Hello): Promise<void> {
-    const missing = await this.database.read.rolloutDevice.findMany({
-      where: { deviceId, status: 'missing' },
-      select: { rolloutId: true },
-    });
-    const live = new Set((await this.store.live()).map(({ id }) => id));
+    const missing = await this.database.read.sql.all(
+      rolloutIdSchema,
+      `SELECT "rolloutId" FROM "RolloutDevice" WHERE "deviceId" = ? AND "status" = 'missing'`,
+      [deviceId],
+    );
+    const live = new Set(missing.length === 0 ? [] : (await this.store.live()).map(({ id }) => id));
     for (const { rolloutId } of missing) {
       if (live.has(rolloutId)) await this.stepNow(rolloutId, { type: 'hello', deviceId });
     }
@@ -205,10 +220,12 @@ export class Rollouts {
     rolloutId: string,
     { state, effects, decisions }: StoredStep,
   ): Promise<AfterCommit> {
-    const rollout = await transaction.rollout.findUniqueOrThrow({
-      where: { id: rolloutId },
-      select: { releaseId: true },
-    });
+    const [rollout] = await transaction.sql.all(
+      releaseIdSchema,
+      'SELECT "releaseId" FROM "Rollout" WHERE "id" = ?',
+      [rolloutId],
+    );
+    if (!rollout) throw notFound(`rollout ${rolloutId}`);
     for (const decision of decisions) await this.recordFault(transaction, decision);
     const toSend: string[] = [];
     for (const effect of effects) {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { telemetrySchema, type Telemetry as Window } from '@espalier/protocol';
 import { Database, type Transaction } from '../persistence/database.js';
-import { fromJson, toJson } from '../persistence/json.js';
+import { fromJson, jsonText } from '../persistence/json.js';
 import type { TelemetryQuery } from './schemas.js';
 
 /** What devices measured while they served, window by window. */
@@ -12,21 +12,26 @@ export class Telemetry {
   /** Stores one window. */
   async take(transaction: Transaction, deviceId: string, window: Window): Promise<void> {
     const now = new Date();
-    await transaction.telemetryWindow.create({
-      data: {
+    const { running, from, to } = window;
+    await transaction.sql.run(
+      `INSERT INTO "TelemetryWindow"
+       ("deviceId", "releaseId", "variantId", "from", "to", "body", "receivedAt")
+       VALUES (?, ?, ?, ?, ?, ?, ?)`,
+      [
         deviceId,
-        releaseId: window.running.releaseId,
-        variantId: window.running.variantId,
-        from: new Date(window.from),
-        to: new Date(window.to),
-        body: toJson(window),
-        receivedAt: now,
-      },
-    });
-    await transaction.device.update({
-      where: { id: deviceId },
-      data: { seenAt: now, running: toJson(window.running) },
-    });
+        running.releaseId,
+        running.variantId,
+        new Date(from),
+        new Date(to),
+        jsonText(window),
+        now,
+      ],
+    );
+    await transaction.sql.run('UPDATE "Device" SET "seenAt" = ?, "running" = ? WHERE "id" = ?', [
+      now,
+      jsonText(running),
+      deviceId,
+    ]);
   }
 
   /** A device's windows, the newest first. */
