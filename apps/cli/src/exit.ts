@@ -12,6 +12,15 @@ export const EXIT = {
   cancelled: 130,
 } as const;
 
+/** What each exit code says. */
+export const EXIT_CODES: readonly { readonly code: number; readonly means: string }[] = [
+  { code: EXIT.done, means: 'done' },
+  { code: EXIT.goalMissed, means: 'a goal could not be met; the best found was still written' },
+  { code: EXIT.badInput, means: 'something that was given is wrong; nothing was done' },
+  { code: EXIT.fault, means: 'the server, the machine or this program failed' },
+  { code: EXIT.cancelled, means: 'interrupted' },
+];
+
 /** How a failure is told: one line for people, its code first, and the exit code. */
 export interface Failure {
   /** Null: all is said already. */

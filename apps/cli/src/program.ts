@@ -1,23 +1,28 @@
 import { Command } from 'commander';
+import { addCompletion } from './commands/completion.js';
 import { addCompress } from './commands/compress.js';
 import type { Context } from './commands/context.js';
 import { addDemo } from './commands/demo.js';
 import { addDevices } from './commands/devices.js';
+import { addDoctor } from './commands/doctor.js';
 import { addInspect } from './commands/inspect.js';
 import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addReleases } from './commands/releases.js';
 import { addRollouts } from './commands/rollouts.js';
 import { addTuning } from './commands/tuning.js';
+import { EXIT_CODES } from './exit.js';
+import { CLI_VERSION } from './version.js';
 
 /** The whole command line; a command that cannot be carried out throws. */
 export function buildProgram(context: Context): Command {
   const program = new Command('espalier')
     .description('Train once, fit every device.')
-    .version('0.1.0')
+    .version(CLI_VERSION)
     .showSuggestionAfterError()
     .exitOverride()
-    .configureOutput({ outputError: () => undefined });
+    .configureOutput({ outputError: () => undefined })
+    .addHelpText('after', exitCodesText());
   addInspect(program, context);
   addCompress(program, context);
   addDevices(program, context);
@@ -26,6 +31,13 @@ export function buildProgram(context: Context): Command {
   addTuning(program, context);
   addReleases(program, context);
   addRollouts(program, context);
+  addDoctor(program, context);
   addDemo(program, context);
+  addCompletion(program, context);
   return program;
+}
+
+function exitCodesText(): string {
+  const lines = EXIT_CODES.map(({ code, means }) => `  ${String(code).padEnd(5)}${means}`);
+  return `\nExit codes:\n${lines.join('\n')}`;
 }

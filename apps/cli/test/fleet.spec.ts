@@ -175,6 +175,20 @@ describe('a fleet, driven from the command line', () => {
     expect(await json('rollouts', 'replay', rolloutId)).toMatchObject({ identical: true });
   });
 
+  it('finds nothing wrong with this set-up, and says what is where the agent is not enrolled', async () => {
+    const dataDir = join(folder, 'server');
+    const all = ['doctor', '--data-dir', dataDir, '--state-dir'];
+    const { findings } = await json<{ findings: { check: string; state: string }[] }>(
+      ...[...all, join(folder, 'press')],
+    );
+    expect(findings.map(({ check }) => check)).toEqual(
+      expect.arrayContaining(['runtime', 'database', 'server', 'version', 'clock', 'broker']),
+    );
+    const other = await cli(...all, join(folder, 'nowhere'));
+    expect(other.code).toBe(1);
+    expect(other.stdout).toMatch(/BAD {2}enrolment .*not enrolled.*\n.*espalier devices claim/);
+  });
+
   it('passes on what the server refuses, and says when none answers', async () => {
     const missing = await cli('devices', 'show', 'nobody-1');
     expect([missing.code, missing.stderr]).toEqual([

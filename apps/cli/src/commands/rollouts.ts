@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { userInfo } from 'node:os';
 import { Option, type Command } from 'commander';
+import type { ApiClient } from '../api/client.js';
 import { getRelease } from '../api/releases.js';
 import {
   createRollout,
@@ -26,6 +27,13 @@ import type { Context } from './context.js';
 import { requestOf, withRolloutOptions, type RequestOptions } from './rollout-request.js';
 
 const WATCH_MS = 500;
+
+interface OrderOptions extends ApiOptions {
+  readonly why: string;
+  readonly watch?: boolean;
+  readonly promote?: boolean;
+  readonly mode?: 'keep' | 'revert';
+}
 
 export function addRollouts(program: Command, context: Context): void {
   const group = program.command('rollouts').description('staged rollouts');
@@ -97,52 +105,53 @@ export function addRollouts(program: Command, context: Context): void {
   apiCommand(group, 'watch', 'follows a rollout until it ends; exit code 1 unless it completed')
     .argument('<rollout>')
     .action(async (id: string, options: ApiOptions) => {
-      const api = connect(options, context);
-      let rollout = await getRollout(api, id);
-      const sizes = await artifactSizes(rollout, options, context);
-      const bars = showRollout(terminal.progress, sizes);
-      try {
-        bars.update(rollout);
-        while (!hasEnded(rollout)) {
-          await setTimeout(WATCH_MS, undefined, { signal: context.signal });
-          rollout = await getRollout(api, id);
-          bars.update(rollout);
-        }
-      } finally {
-        bars.stop();
-      }
-      show(rollout, options, context, () => rolloutText(rollout, terminal));
-      if (rollout.status !== 'completed') context.exitWith(EXIT.goalMissed);
+      await watch(await getRollout(connect(options, context), id), options, context);
     });
+}
+
+/** Shows a rollout live until it ends, and then as it stands. */
+async function watch(first: Rollout, options: ApiOptions, context: Context): Promise<void> {
+  const api = connect(options, context);
+  const { terminal, signal } = context;
+  const bars = showRollout(terminal.progress, await artifactSizes(api, first));
+  let rollout = first;
+  try {
+    bars.update(rollout);
+    while (!hasEnded(rollout)) {
+      await setTimeout(WATCH_MS, undefined, { signal });
+      rollout = await getRollout(api, rollout.id);
+      bars.update(rollout);
+    }
+  } finally {
+    bars.stop();
+  }
+  show(rollout, options, context, () => rolloutText(rollout, terminal));
+  if (rollout.status !== 'completed') context.exitWith(EXIT.goalMissed);
 }
 
 function order(group: Command, context: Context, name: Order, description: string): Command {
   return apiCommand(group, name, description)
     .argument('<rollout>')
     .option('--why <text>', 'reason, kept in the log of decisions', '')
-    .action(
-      async (
-        id: string,
-        options: ApiOptions & { why: string; promote?: boolean; mode?: 'keep' | 'revert' },
-      ) => {
-        const { why, promote, mode } = options;
-        const rollout = await orderRollout(connect(options, context), id, name, {
-          ...{ by: userInfo().username, why },
-          ...(promote && { promote }),
-          ...(mode && { mode }),
-        });
-        show(rollout, options, context, () => rolloutText(rollout, context.terminal));
-      },
-    );
+    .option('--watch', 'then follow it until it ends; exit code 1 unless it completed')
+    .action(async (id: string, options: OrderOptions) => {
+      const { why, promote, mode } = options;
+      const rollout = await orderRollout(connect(options, context), id, name, {
+        ...{ by: userInfo().username, why },
+        ...(promote && { promote }),
+        ...(mode && { mode }),
+      });
+      if (options.watch) await watch(rollout, options, context);
+      else show(rollout, options, context, () => rolloutText(rollout, context.terminal));
+    });
 }
 
 /** Bytes to send of each variant. */
 async function artifactSizes(
+  api: ApiClient,
   { releaseId }: Rollout,
-  options: ApiOptions,
-  context: Context,
 ): Promise<ReadonlyMap<string, number>> {
-  const { document } = await getRelease(connect(options, context), releaseId);
+  const { document } = await getRelease(api, releaseId);
   return new Map(document.variants.map(({ id, artifact }) => [id, artifact.length]));
 }
 

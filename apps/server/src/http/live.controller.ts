@@ -4,6 +4,7 @@ import type { FastifyReply } from 'fastify';
 import { interval, map, merge, takeUntil, type Observable } from 'rxjs';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database } from '../persistence/database.js';
+import { SERVER_VERSION } from '../version.js';
 import { EventStream } from './event-stream.js';
 import { Metrics } from './metrics.js';
 
@@ -35,7 +36,8 @@ export class LiveController {
       .catch(() => 'down');
     const broker = this.channel.connected ? 'up' : 'down';
     const status = database === 'up' && broker === 'up' ? 'ok' : 'error';
-    await reply.status(status === 'ok' ? 200 : 503).send({ status, database, broker });
+    const version = SERVER_VERSION;
+    await reply.status(status === 'ok' ? 200 : 503).send({ status, version, database, broker });
   }
 
   @Get('metrics')

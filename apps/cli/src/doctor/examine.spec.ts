@@ -1,0 +1,149 @@
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { dialBroker } from './dial.js';
+import { examine, type SetUp } from './examine.js';
+import type { Surroundings } from './surroundings.js';
+
+const GIB = 2 ** 30;
+const NOW = Date.parse('2027-01-31T08:00:00Z');
+const HEALTH = { status: 'ok', version: '1.2.3', database: 'up', broker: 'up' };
+const IDENTITY = {
+  deviceId: 'cam-1',
+  brokerUrl: 'mqtts://fleet.example:8883',
+  credential: 'x'.repeat(32),
+  root: {
+    payloadType: 'root',
+    payload: 'eA==',
+    signatures: [{ keyid: 'a'.repeat(64), sig: 'eA==' }],
+  },
+};
+const SET_UP: SetUp = {
+  server: 'http://fleet.example:8080',
+  version: '1.2.3',
+  stateDir: '/var/lib/espalier',
+  dataDir: '/srv/espalier',
+  databaseUrl: 'postgresql://db/espalier',
+};
+
+/** Surroundings in which nothing is wrong but what is given. */
+const surroundings = (wrong: Partial<Surroundings> = {}): Surroundings => ({
+  nodeVersion: '20.19.0',
+  now: () => NOW,
+  memoryBytes: () => GIB,
+  freeBytes: () => Promise.resolve(10 * GIB),
+  folder: () => Promise.resolve({ isFolder: true, writable: true, mode: 0o700 }),
+  read: () => Promise.resolve(JSON.stringify(IDENTITY)),
+  readStart: () => Promise.resolve('SQLite format 3\0'),
+  runRuntime: () => Promise.resolve(),
+  get: () => Promise.resolve({ status: 200, text: JSON.stringify(HEALTH), dateMs: NOW }),
+  dial: () => Promise.resolve({ kind: 'broker' }),
+  postgresqlVersion: () => Promise.resolve('15.4'),
+  ...wrong,
+});
+
+const failing = (message: string) => () => Promise.reject(new Error(message));
+const answering = (body: object, dateMs = NOW): Pick<Surroundings, 'get'> => ({
+  get: () => Promise.resolve({ status: 200, text: JSON.stringify(body), dateMs }),
+});
+
+/** Checks that found something wrong. */
+async function wrongIn(wrong: Partial<Surroundings>, setUp = SET_UP): Promise<string[]> {
+  const findings = await examine(setUp, surroundings(wrong));
+  for (const { state, mend } of findings) {
+    expect(mend === null ? 'good' : 'bad').toBe(state);
+  }
+  return findings.filter(({ state }) => state === 'bad').map(({ check }) => check);
+}
+
+describe('the doctor', () => {
+  it('finds nothing wrong where nothing is', async () => {
+    expect(await wrongIn({})).toEqual([]);
+  });
+
+  it.each<[string, Partial<Surroundings>, string[]]>([
+    ['an old Node', { nodeVersion: '20.18.3' }, ['node']],
+    ['a runtime that does not load', { runRuntime: failing('SIGILL') }, ['runtime']],
+    ['too little memory', { memoryBytes: () => 64 * 2 ** 20 }, ['memory']],
+    ['a full disk', { freeBytes: () => Promise.resolve(2 ** 20) }, ['disk', 'disk']],
+    [
+      'folders of somebody else',
+      { folder: () => Promise.resolve({ isFolder: true, writable: false, mode: 0o755 }) },
+      ['data-dir', 'state-dir'],
+    ],
+    [
+      'folders that everybody may write',
+      { folder: () => Promise.resolve({ isFolder: true, writable: true, mode: 0o777 }) },
+      ['data-dir', 'state-dir'],
+    ],
+    ['a database that refuses', { postgresqlVersion: failing('no password') }, ['database']],
+    ['a server that is not there', { get: failing('ECONNREFUSED') }, ['server']],
+    ['another program at its port', answering({ hello: 'world' }), ['server']],
+    [
+      'a server without its parts',
+      answering({ ...HEALTH, database: 'down', broker: 'down' }),
+      ['server-database', 'server-broker'],
+    ],
+    ['another version', answering({ ...HEALTH, version: '1.3.0' }), ['version']],
+    ['another clock', answering(HEALTH, NOW - 10 * 60_000), ['clock']],
+    ['no enrolment', { read: () => Promise.resolve(null) }, ['enrolment']],
+    ['a damaged identity', { read: () => Promise.resolve('{"deviceId":') }, ['enrolment']],
+    [
+      'a broker that is silent',
+      { dial: () => Promise.resolve({ kind: 'silent', why: '' }) },
+      ['broker'],
+    ],
+    [
+      'a certificate of others',
+      { dial: () => Promise.resolve({ kind: 'untrusted', why: '' }) },
+      ['broker'],
+    ],
+  ])('finds %s', async (_, wrong, checks) => {
+    expect(await wrongIn(wrong)).toEqual(checks);
+  });
+
+  it('looks only at what is here', async () => {
+    const findings = await examine(
+      { server: SET_UP.server, version: SET_UP.version },
+      surroundings({ folder: failing('not asked'), dial: failing('not asked') }),
+    );
+    expect(findings.map(({ check }) => check)).not.toContain('broker');
+  });
+
+  it('knows a file that is no SQLite database', async () => {
+    const setUp = { ...SET_UP, databaseUrl: undefined };
+    expect(await wrongIn({ readStart: () => Promise.resolve('PK') }, setUp)).toEqual(['database']);
+  });
+});
+
+describe('a broker, dialled', () => {
+  let server: Server;
+  const listening = (answer: Buffer): Promise<string> =>
+    new Promise((resolve) => {
+      server = createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => socket.end(answer));
+      });
+      server.listen(0, '127.0.0.1', () => {
+        resolve(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
+      });
+    });
+  const dial = (url: string) => dialBroker(url, AbortSignal.timeout(60_000));
+
+  afterEach(() => server.close());
+
+  it('is one if it refuses by its protocol', async () => {
+    const refusal = Buffer.from([0x20, 2, 0, 5]);
+    expect(await dial(await listening(refusal))).toEqual({ kind: 'broker' });
+  });
+
+  it('is none if it speaks another one', async () => {
+    const url = await listening(Buffer.from('HTTP/1.1 400 Bad Request\r\n\r\n'));
+    expect(await dial(url)).toEqual({ kind: 'stranger' });
+    expect(await dial(url.replace('mqtt:', 'mqtts:'))).toMatchObject({ kind: 'untrusted' });
+  });
+
+  it('is silent where nothing listens', async () => {
+    const url = await listening(Buffer.from([]));
+    await new Promise((resolve) => server.close(resolve));
+    expect(await dial(url)).toMatchObject({ kind: 'silent' });
+  });
+});

@@ -1,0 +1,43 @@
+import { join } from 'node:path';
+import { checkEnrolment } from './agent-state.js';
+import { checkBroker, checkDatabase } from './connections.js';
+import type { Finding } from './finding.js';
+import { checkFolder, checkMemory, checkNode, checkRuntime } from './machine.js';
+import { checkServer } from './server.js';
+import type { Surroundings } from './surroundings.js';
+
+/** What of a set-up is here, and to be looked at. */
+export interface SetUp {
+  /** Address of the server. */
+  readonly server: string;
+  /** Our own version. */
+  readonly version: string;
+  /** Folder of an agent on this machine. */
+  readonly stateDir?: string | undefined;
+  /** Folder of a server on this machine. */
+  readonly dataDir?: string | undefined;
+  readonly databaseUrl?: string | undefined;
+  readonly brokerUrl?: string | undefined;
+}
+
+/** Every check that a set-up calls for, in an order in which the first fault explains the next. */
+export async function examine(setUp: SetUp, surroundings: Surroundings): Promise<Finding[]> {
+  const { server, version, stateDir, dataDir, databaseUrl } = setUp;
+  const findings: Finding[] = [checkNode(surroundings), await checkRuntime(surroundings)];
+  const add = (...found: Finding[]): void => void findings.push(...found);
+  add(checkMemory(surroundings, dataDir === undefined ? 'agent' : 'server'));
+  if (dataDir !== undefined) add(...(await checkFolder(surroundings, 'server', dataDir)));
+  const database =
+    databaseUrl ?? (dataDir === undefined ? undefined : `file:${join(dataDir, 'espalier.db')}`);
+  if (database !== undefined) add(await checkDatabase(surroundings, database));
+  add(...(await checkServer(surroundings, server, version)));
+  let { brokerUrl } = setUp;
+  if (stateDir !== undefined) {
+    add(...(await checkFolder(surroundings, 'agent', stateDir)));
+    const { finding, identity } = await checkEnrolment(surroundings, stateDir);
+    add(finding);
+    brokerUrl ??= identity?.brokerUrl;
+  }
+  if (brokerUrl !== undefined) add(await checkBroker(surroundings, brokerUrl));
+  return findings;
+}

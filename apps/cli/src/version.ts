@@ -1,0 +1,7 @@
+import { createRequire } from 'node:module';
+import { z } from 'zod';
+
+/** The version of this command line, which is that of the whole project. */
+export const CLI_VERSION = z
+  .object({ version: z.string() })
+  .parse(createRequire(import.meta.url)('../package.json')).version;
