@@ -19,6 +19,7 @@ export type AgentErrorCode =
   | 'INSTALL_CRASH_LOOP'
   | 'RUN_FILE'
   | 'RUN_OTHER_HASH'
+  | 'RUN_EXTERNAL_DATA'
   | 'RUN_LOAD'
   | 'RUN_PROBE'
   | 'RUN_WORKER';

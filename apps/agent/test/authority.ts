@@ -1,6 +1,14 @@
 /** Signs what a server and an offline release key sign. */
 import { manifestOf, manifestSha256, sha256 } from '@espalier/delivery';
-import type { Encoding, Release, Root, Signed, TargetMessage, Variant } from '@espalier/protocol';
+import type {
+  Encoding,
+  Release,
+  Root,
+  Signed,
+  TargetMessage,
+  Timestamp,
+  Variant,
+} from '@espalier/protocol';
 import { generateKeyPair, publicKeyBase64, sign } from '@espalier/trust';
 
 export const FAR = '2100-01-01T00:00:00.000Z';
@@ -66,7 +74,7 @@ export class Authority {
     };
     return {
       root: this.root(),
-      timestamp: this.#timestamp(),
+      timestamp: this.timestamp(),
       target: sign('target', target, [this.onlineKey]),
       release: sign('release', release, [this.rootKey]),
       manifest,
@@ -95,13 +103,14 @@ export class Authority {
     return sign('root', root, [this.rootKey]);
   }
 
-  #timestamp(): Signed {
+  timestamp(changes: Partial<Timestamp> = {}): Signed {
     const timestamp = {
       type: 'timestamp',
       version: ++this.#timestampVersion,
       issued: new Date().toISOString(),
       expires: FAR,
       rootVersion: 1,
+      ...changes,
     };
     return sign('timestamp', timestamp, [this.onlineKey]);
   }

@@ -1,7 +1,9 @@
 /** Models to install: real ones, and ones that must not become active. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { buildModel, writeModel } from '@espalier/onnx';
+import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
@@ -28,6 +30,18 @@ export const notFinite = writeModel(
     nodes: [{ op: 'Log', inputs: ['image'], outputs: ['logits'] }],
   }),
 );
+
+/** A model that reads its weights from another file of the device. */
+export function withExternalData(location: string): Uint8Array {
+  const proto = fromBinary(ModelProtoSchema, model);
+  const [weight] = proto.graph!.initializer;
+  weight!.rawData = new Uint8Array(0);
+  weight!.dataLocation = TensorProto_DataLocation.EXTERNAL;
+  weight!.externalData = [
+    create(StringStringEntryProtoSchema, { key: 'location', value: location }),
+  ];
+  return toBinary(ModelProtoSchema, proto);
+}
 
 /** What no runtime opens. */
 export const garbage = Buffer.from('this is no model at all');

@@ -20,6 +20,7 @@ import {
   parseTopic,
   SERVER_FILTER,
   UP_SCHEMAS,
+  type ChunkFrame,
   type DownKind,
   type Hello,
   type Need,
@@ -55,6 +56,8 @@ export class StubServer extends EventEmitter {
   chunkAllowance = Infinity;
   /** Port that devices are told instead of the broker's. */
   toldPort: number | null = null;
+  /** What becomes of a chunk frame on its way, as at the hand of the broker. */
+  onTheWay: (frame: ChunkFrame) => ChunkFrame = (frame) => frame;
   /** Waits so long between two chunks, so that a test can act in between. */
   chunkPaceMs = 0;
   readonly #devices = new Map<string, Device>();
@@ -129,11 +132,15 @@ export class StubServer extends EventEmitter {
     this.#http.close();
   }
 
+  /** The target message that {@link target} would send, of which nothing is kept. */
+  messageFor(deviceId: string, spec: TargetSpec): TargetMessage {
+    return this.authority.message(deviceId, spec, artifactOf(spec));
+  }
+
   /** Gives a device a target: now if it is connected, and at every hello. */
   async target(deviceId: string, spec: TargetSpec): Promise<TargetMessage> {
     const device = this.#devices.get(deviceId)!;
-    const encoding = spec.encoding ?? 'brotli';
-    const artifact = encoding === 'brotli' ? brotliCompressSync(spec.model) : spec.model;
+    const artifact = artifactOf(spec);
     const message = this.authority.message(deviceId, spec, artifact);
     device.manifest = { artifact, message, generation: spec.generation };
     await this.send(deviceId, 'target', message);
@@ -253,9 +260,12 @@ export class StubServer extends EventEmitter {
       if (this.chunkAllowance <= 0) return;
       this.chunkAllowance -= 1;
       const payload = chunkOf(artifact, manifest, index);
-      const frame = encodeChunk({ artifactSha256: manifest.sha256, index, payload });
+      const frame = encodeChunk(this.onTheWay({ artifactSha256: manifest.sha256, index, payload }));
       this.#client.publish(downTopic(deviceId, 'chunk'), Buffer.from(frame), { qos: 0 });
       if (this.chunkPaceMs > 0) await new Promise((done) => setTimeout(done, this.chunkPaceMs));
     }
   }
 }
+
+const artifactOf = ({ model, encoding = 'brotli' }: TargetSpec): Uint8Array =>
+  encoding === 'brotli' ? brotliCompressSync(model) : model;

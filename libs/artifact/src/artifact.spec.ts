@@ -34,6 +34,22 @@ describe.each(ENCODINGS)('an artifact in %s', (encoding) => {
   });
 });
 
+describe('an artifact that says it becomes a thousand times as much', () => {
+  it('is refused before anything is expanded', async () => {
+    for (const encoding of ENCODINGS) {
+      const parts = artifactParts(encoding, new Uint8Array(2000), limits(2 ** 30));
+      await expect(parts.next()).rejects.toMatchObject({ code: 'ARTIFACT_TOO_LARGE' });
+    }
+  });
+
+  it('is never made', async () => {
+    const zeros = new Uint8Array(2 ** 22);
+    const { encoding, bytes } = await encodeArtifact(zeros, 'best');
+    expect(encoding).toBe('identity');
+    expect(await decodeArtifact(encoding, bytes, limits(zeros.length))).toEqual(zeros);
+  });
+});
+
 describe('corrupt artifacts', () => {
   it.each(ENCODINGS.filter((e) => e !== 'identity'))(
     'fail with a code in %s, whatever the damage',

@@ -14,6 +14,11 @@ export interface EncodedArtifact {
   readonly bytes: Uint8Array;
 }
 
+/** Most bytes that one byte of an artifact may become, as deflate has it by its nature. */
+const MAX_RATIO = 1024;
+/** What even the smallest artifact may become. */
+const ALWAYS_TAKEN_BYTES = 2 ** 20;
+
 /** What the receiver knows of the file before it expands it. */
 export interface ArtifactLimits {
   /** Bytes of the file, exactly. */
@@ -23,7 +28,7 @@ export interface ArtifactLimits {
 }
 
 /**
- * Encodes a file for sending.
+ * Encodes a file for sending. An encoding that would expand too far is not chosen by `best`.
  * @param encoding the encoding to use; `best` tries each and keeps the shortest
  * @param segments where tensors of numbers lie in the file; `espalier-sparse` models those element by
  * element, and is not tried by `best` without any
@@ -38,7 +43,10 @@ export async function encodeArtifact(
   let best: EncodedArtifact = { encoding: 'identity', bytes };
   for (const each of segments.length > 0 ? ENCODINGS : PLAIN_ENCODINGS) {
     const encoded = await encode(bytes, each, segments);
-    if (encoded.length < best.bytes.length) best = { encoding: each, bytes: encoded };
+    const isShorter = encoded.length < best.bytes.length;
+    if (isShorter && bytes.length <= mostExpanded(encoded)) {
+      best = { encoding: each, bytes: encoded };
+    }
   }
   return best;
 }
@@ -58,6 +66,9 @@ function encode(
   }
 }
 
+const mostExpanded = (artifact: Uint8Array): number =>
+  Math.max(ALWAYS_TAKEN_BYTES, artifact.length * MAX_RATIO);
+
 /**
  * Expands an artifact part by part, never beyond the announced length; a reader that writes each
  * part away holds little. The parts are the file's exact bytes, in order; check their hash.
@@ -72,6 +83,12 @@ export async function* artifactParts(
     throw new ArtifactError(
       'ARTIFACT_TOO_LARGE',
       `The artifact expands to ${length} bytes; at most ${maxBytes} are taken here.`,
+    );
+  }
+  if (length > mostExpanded(bytes)) {
+    throw new ArtifactError(
+      'ARTIFACT_TOO_LARGE',
+      `${bytes.length} bytes are said to expand to ${length}; at most ${MAX_RATIO} times as many are taken.`,
     );
   }
   let done = 0;

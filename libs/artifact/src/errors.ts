@@ -4,7 +4,7 @@ export type ArtifactErrorCode =
   | 'ARTIFACT_CORRUPT'
   /** They expand to another length than was announced. */
   | 'ARTIFACT_LENGTH'
-  /** The announced length is over the caller's bound. */
+  /** The announced length is over the caller's bound, or beyond what so few bytes may become. */
   | 'ARTIFACT_TOO_LARGE'
   /** The segments given to the encoder overlap or leave the file. */
   | 'ARTIFACT_SEGMENTS';

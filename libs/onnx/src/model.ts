@@ -1,6 +1,7 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import { ModelProtoSchema, type GraphProto, type ModelProto, type NodeProto } from 'onnx-buf';
 import { OnnxError } from './errors.js';
+import { namesExternalData } from './external-data.js';
 import { capturedNames, definedNames, subgraphsOf } from './node.js';
 import { checkTensor } from './tensor.js';
 import { sortNodes } from './topology.js';
@@ -52,7 +53,15 @@ export function readModel(bytes: Uint8Array, limits: ModelLimits = {}): Model {
       { cause },
     );
   }
-  return modelOf(proto);
+  const model = modelOf(proto);
+  // Where nothing of ours reads a tensor, as in functions, ONNX Runtime still would.
+  if (namesExternalData(plain)) {
+    throw new OnnxError(
+      'ONNX_EXTERNAL_DATA',
+      'The model keeps data in another file. Save the model as a single file.',
+    );
+  }
+  return model;
 }
 
 /**

@@ -23,6 +23,7 @@ import {
   writeModel,
   type Model,
 } from '../src/index.js';
+import { namesExternalData } from '../src/external-data.js';
 import { EXAMPLE, realModels } from './models.js';
 
 function codeOf(action: () => unknown): string {
@@ -206,12 +207,10 @@ describe('a hostile file', () => {
 
   /** A protobuf field of bytes. */
   function field(number: number, content: Uint8Array): Uint8Array {
-    const length: number[] = [];
-    let rest = content.length;
-    for (; rest > 127; rest >>>= 7) length.push((rest & 127) | 128);
-    return Uint8Array.from(
-      Buffer.concat([Uint8Array.of((number << 3) | 2, ...length, rest), content]),
-    );
+    const varint = (value: number): number[] =>
+      value > 127 ? [(value & 127) | 128, ...varint(value >>> 7)] : [value];
+    const head = [...varint((number << 3) | 2), ...varint(content.length)];
+    return Uint8Array.from(Buffer.concat([Uint8Array.from(head), content]));
   }
 
   it('cannot make two bytes cost a node each without bound', () => {
@@ -244,6 +243,28 @@ describe('a hostile file', () => {
   it('cannot make a byte cost a big integer each without bound', () => {
     const tensor = field(7, new Uint8Array(20 * 2 ** 20));
     expect(codeOf(() => readModel(field(7, field(5, tensor))))).toBe('ONNX_TOO_LARGE');
+  });
+
+  it('cannot keep weights in another file wherever they stand', () => {
+    const tensor = field(13, field(1, new TextEncoder().encode('location')));
+    const sound = writeModel(small);
+    const places: [string, Uint8Array][] = [
+      ['an initialiser', field(7, field(5, tensor))],
+      ['a sparse one', field(7, field(15, field(1, tensor)))],
+      ['an attribute', field(7, field(1, field(5, field(5, tensor))))],
+      ['a subgraph', field(7, field(1, field(5, field(6, field(5, tensor)))))],
+      ['a function', field(25, field(7, field(5, field(5, tensor))))],
+      ['training', field(20, field(1, field(5, tensor)))],
+    ];
+    for (const [place, bytes] of places) {
+      const file = Buffer.concat([sound, bytes]);
+      expect({ place, found: namesExternalData(file) }).toEqual({ place, found: true });
+      expect(codeOf(() => readModel(file))).toMatch(/^ONNX_/);
+    }
+    expect(codeOf(() => readModel(Buffer.concat([sound, places[4]![1]])))).toBe(
+      'ONNX_EXTERNAL_DATA',
+    );
+    expect(namesExternalData(sound)).toBe(false);
   });
 
   it('cannot overflow the stack by nesting', () => {

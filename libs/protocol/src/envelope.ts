@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { ProtocolError } from './errors.js';
+import { parseJson } from './json.js';
 import { LIMITS } from './limits.js';
 import { counterSchema, idSchema, instantSchema } from './primitives.js';
 
@@ -21,9 +22,9 @@ export type Envelope = z.infer<typeof envelopeSchema>;
 export type Message<T> = Envelope & { body: T };
 
 /**
- * Parses a control message: size first, then JSON, then shape.
+ * Parses a control message: size first, then depth, then JSON, then shape.
  * @param bytes the MQTT payload
- * @throws ProtocolError PROTOCOL_TOO_LARGE, PROTOCOL_NOT_JSON, PROTOCOL_INVALID
+ * @throws ProtocolError PROTOCOL_TOO_LARGE, PROTOCOL_TOO_DEEP, PROTOCOL_NOT_JSON, PROTOCOL_INVALID
  */
 export function decodeMessage<T>(bytes: Uint8Array, body: z.ZodType<T>): Message<T> {
   if (bytes.byteLength > LIMITS.controlMessageBytes) {
@@ -32,12 +33,7 @@ export function decodeMessage<T>(bytes: Uint8Array, body: z.ZodType<T>): Message
       `A control message of ${bytes.byteLength} bytes is over the limit of ${LIMITS.controlMessageBytes}.`,
     );
   }
-  let json: unknown;
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-  } catch (cause) {
-    throw new ProtocolError('PROTOCOL_NOT_JSON', 'A control message is not UTF-8 JSON.', { cause });
-  }
+  const json = parseJson(bytes);
   const envelope = envelopeSchema.safeParse(json);
   if (!envelope.success) throw invalid(envelope.error);
   const parsed = body.safeParse((json as { body?: unknown }).body);

@@ -2,6 +2,7 @@
 export type ProtocolErrorCode =
   | 'PROTOCOL_TOO_LARGE'
   | 'PROTOCOL_NOT_JSON'
+  | 'PROTOCOL_TOO_DEEP'
   | 'PROTOCOL_INVALID'
   | 'PROTOCOL_TOPIC'
   | 'PROTOCOL_FRAME'

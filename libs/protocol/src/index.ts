@@ -6,6 +6,7 @@ export * from './enrolment.js';
 export * from './envelope.js';
 export * from './errors.js';
 export * from './install-machine.js';
+export * from './json.js';
 export * from './kernels.js';
 export * from './limits.js';
 export * from './metadata.js';

@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** Largest JSON control message. */
   controlMessageBytes: 256 * 1024,
+  /** Deepest nesting of arrays and objects in a control message or a signed document. */
+  jsonDepth: 32,
   /** Largest payload of one chunk. */
   chunkBytes: 64 * 1024,
   /** Most chunks in one artifact: 4 GiB at the largest chunk. */

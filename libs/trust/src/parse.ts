@@ -1,3 +1,4 @@
+import { parseJson } from '@espalier/protocol';
 import type { z } from 'zod';
 import { TrustError } from './errors.js';
 
@@ -8,11 +9,10 @@ import { TrustError } from './errors.js';
 export function parseVerified<T>(bytes: Uint8Array, schema: z.ZodType<T>, what: string): T {
   let json: unknown;
   try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    json = parseJson(bytes);
   } catch (cause) {
-    throw new TrustError('TRUST_PAYLOAD', `The ${what} is signed, but is not UTF-8 JSON.`, {
-      cause,
-    });
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new TrustError('TRUST_PAYLOAD', `The ${what} is signed, but: ${why}`, { cause });
   }
   const parsed = schema.safeParse(json);
   if (!parsed.success) {

@@ -1,4 +1,4 @@
-import { rootSchema, type Root, type Signed } from '@espalier/protocol';
+import { parseJson, rootSchema, type Root, type Signed } from '@espalier/protocol';
 import { payloadBytes, verifyThreshold } from './envelope.js';
 import { TrustError } from './errors.js';
 import { keyIdOf } from './keys.js';
@@ -59,7 +59,7 @@ export function advanceRoot(current: Root, signed: Signed): Root {
 function pinnedKeyOf(payload: Uint8Array, pinnedKeyId: string): Uint8Array | undefined {
   let json: unknown;
   try {
-    json = JSON.parse(Buffer.from(payload).toString('utf8'));
+    json = parseJson(payload);
   } catch {
     return undefined;
   }

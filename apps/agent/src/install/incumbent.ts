@@ -12,6 +12,7 @@ import { contentOf, type SlotFiles } from './slots.js';
 const SPOILT: ReadonlySet<string> = new Set([
   'RUN_FILE',
   'RUN_OTHER_HASH',
+  'RUN_EXTERNAL_DATA',
   'RUN_LOAD',
   'RUN_PROBE',
   'INSTALL_CRASH_LOOP',

@@ -1,4 +1,5 @@
 import type { Dataset, InputCard, prepareBatch } from '@espalier/dataset';
+import { namesExternalData } from '@espalier/onnx/external-data';
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -44,8 +45,8 @@ export class LoadedModel {
 
   /**
    * Reads the file once, hashes those bytes, and opens a session on the very same ones; bytes with
-   * another hash are never given to the runtime.
-   * @throws AgentError RUN_FILE, RUN_OTHER_HASH, RUN_LOAD
+   * another hash are never given to the runtime, nor is a file that would read another one.
+   * @throws AgentError RUN_FILE, RUN_OTHER_HASH, RUN_EXTERNAL_DATA, RUN_LOAD
    */
   static async open(
     request: LoadRequest,
@@ -55,6 +56,12 @@ export class LoadedModel {
     const bytes = readOnce(request.path, request.length);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (sha256 !== request.expectedSha256) throw new OtherHashError(sha256, request.expectedSha256);
+    if (namesExternalData(bytes)) {
+      throw new AgentError(
+        'RUN_EXTERNAL_DATA',
+        'The model keeps weights in another file, which its hash does not cover. It was not opened.',
+      );
+    }
     const card = request.card ?? undefined;
     try {
       const session = await InferenceSession.create(bytes, {
