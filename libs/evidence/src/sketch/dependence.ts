@@ -10,11 +10,19 @@ export class StreamMemory {
   readonly #levels = new Int32Array(LONGEST);
   #seen = 0;
 
-  /** The item so many places back, or null before the stream began. */
-  back(lag: number): { readonly category: number; readonly level: number } | null {
-    if (lag > this.#seen) return null;
-    const at = (this.#seen - lag) % LONGEST;
-    return { category: this.#classes[at] ?? 0, level: this.#levels[at] ?? 0 };
+  /** How many items came before, at most as many as are remembered. */
+  get held(): number {
+    return Math.min(this.#seen, LONGEST);
+  }
+
+  /** The class of the item so many places back, at most {@link held}. */
+  category(lag: number): number {
+    return this.#classes[(this.#seen - lag) % LONGEST] ?? 0;
+  }
+
+  /** Its bin of brightness. */
+  level(lag: number): number {
+    return this.#levels[(this.#seen - lag) % LONGEST] ?? 0;
   }
 
   push(category: number, level: number): void {
@@ -41,13 +49,14 @@ export class Dependence {
     this.items += 1;
     this.levelSum += level;
     this.levelSquares += level * level;
-    LAGS.forEach((lag, at) => {
-      const before = memory.back(lag);
-      if (!before) return;
+    const { held } = memory;
+    for (let at = 0; at < LAGS.length; at += 1) {
+      const lag = LAGS[at] ?? LONGEST;
+      if (lag > held) break;
       this.pairs[at] = (this.pairs[at] ?? 0) + 1;
-      this.equal[at] = (this.equal[at] ?? 0) + Number(before.category === category);
-      this.products[at] = (this.products[at] ?? 0) + before.level * level;
-    });
+      if (memory.category(lag) === category) this.equal[at] = (this.equal[at] ?? 0) + 1;
+      this.products[at] = (this.products[at] ?? 0) + memory.level(lag) * level;
+    }
     memory.push(category, level);
   }
 
