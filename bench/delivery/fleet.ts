@@ -32,7 +32,7 @@ export class Fleet {
     this.#child = new Child(
       process.execPath,
       [MAIN, ...options, '--label', `fleet=${label}`, ...args],
-      {},
+      { ESPALIER_TOKEN: server.token },
       (line) => this.#read(line),
     );
   }

@@ -79,7 +79,7 @@ export async function roll(
     deviceDeadlineSeconds: 120,
     maxInFlight: 10_000,
   });
-  await server.call('POST', `/api/v1/rollouts/${id}/start`, { by: 'bench', why: 'measuring' });
+  await server.call('POST', `/api/v1/rollouts/${id}/start`, { why: 'measuring' });
   return id;
 }
 

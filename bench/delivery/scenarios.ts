@@ -117,7 +117,7 @@ export async function haltInTheMiddle(site: Site): Promise<number> {
 }
 
 async function abort(server: Server, id: string): Promise<void> {
-  await server.call('POST', `/api/v1/rollouts/${id}/abort`, { by: 'bench', mode: 'revert' });
+  await server.call('POST', `/api/v1/rollouts/${id}/abort`, { mode: 'revert' });
 }
 
 async function statusOf(server: Server, id: string): Promise<string> {

@@ -1,12 +1,14 @@
 import { fileURLToPath } from 'node:url';
 import { Child, jsonOf, until } from './child.js';
 
+const ADMIN_PASSWORD = 'a password for benchmarks';
 const MAIN = fileURLToPath(new URL('../../apps/server/dist/main.js', import.meta.url));
 
 /** The built server as a process of its own. */
 export class Server {
   #child: Child | null = null;
   #url = '';
+  #token = '';
   /** When a decision of a rollout was committed, milliseconds since 1970. */
   readonly decisions: { readonly at: number; readonly outcome: string }[] = [];
 
@@ -16,17 +18,27 @@ export class Server {
     return this.#url;
   }
 
+  /** Bearer token of the admin. */
+  get token(): string {
+    return this.#token;
+  }
+
   async start(environment: Readonly<Record<string, string>>): Promise<void> {
     this.#url = '';
     this.#child = new Child(
       process.execPath,
       [MAIN],
-      { DATA_DIR: this.dataDir, PORT: '0', ESPALIER_SELF_SIGN: '1', ...environment },
+      {
+        ...{ DATA_DIR: this.dataDir, PORT: '0', ESPALIER_SELF_SIGN: '1' },
+        ...{ ESPALIER_ADMIN_PASSWORD: ADMIN_PASSWORD, ...environment },
+      },
       (line) => this.#read(line),
     );
     await until(() => this.#url !== '', 'the server', 30).catch((cause: unknown) => {
       throw new Error(this.#child?.log, { cause });
     });
+    const login = { name: 'admin', password: ADMIN_PASSWORD };
+    this.#token = (await this.call<{ token: string }>('POST', '/api/v1/sessions', login)).token;
   }
 
   async stop(): Promise<void> {
@@ -39,7 +51,10 @@ export class Server {
     const response = await fetch(`${this.#url}${path}`, {
       method,
       ...(body === undefined ? {} : { body: isForm ? body : JSON.stringify(body) }),
-      ...(body === undefined || isForm ? {} : { headers: { 'content-type': 'application/json' } }),
+      headers: {
+        ...(this.#token === '' ? {} : { authorization: `Bearer ${this.#token}` }),
+        ...(body === undefined || isForm ? {} : { 'content-type': 'application/json' }),
+      },
     });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);

@@ -4,6 +4,7 @@ export type CliErrorCode =
   | 'CLI_FILE'
   | 'CLI_OUT'
   | 'CLI_PROFILE'
+  | 'CLI_CREDENTIALS'
   | 'CLI_UNREACHABLE'
   | 'CLI_ANSWER'
   | 'CLI_DEMO'

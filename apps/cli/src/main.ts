@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { EXIT, failureOf } from './exit.js';
+import { credentialsPath, KeptLogins } from './login/kept-logins.js';
 import { processTerminal } from './output/terminal.js';
 import { buildProgram } from './program.js';
 
@@ -22,6 +23,7 @@ let exitCode: number = EXIT.done;
 const program = buildProgram({
   terminal,
   signal: interrupt.signal,
+  logins: new KeptLogins(credentialsPath(process.env)),
   exitWith: (code) => (exitCode = code),
 });
 try {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { EXIT, EXIT_CODES } from './exit.js';
+import { KeptLogins } from './login/kept-logins.js';
 import type { Terminal } from './output/terminal.js';
 import { buildProgram } from './program.js';
 
@@ -8,6 +9,7 @@ const ROOT = new URL('../../../', import.meta.url);
 const program = buildProgram({
   terminal: {} as Terminal,
   signal: new AbortController().signal,
+  logins: new KeptLogins(''),
   exitWith: () => undefined,
 });
 

@@ -6,6 +6,7 @@ import { addDemo } from './commands/demo.js';
 import { addDevices } from './commands/devices.js';
 import { addDoctor } from './commands/doctor.js';
 import { addInspect } from './commands/inspect.js';
+import { addLogin } from './commands/login.js';
 import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addReleases } from './commands/releases.js';
@@ -25,6 +26,7 @@ export function buildProgram(context: Context): Command {
     .addHelpText('after', exitCodesText());
   addInspect(program, context);
   addCompress(program, context);
+  addLogin(program, context);
   addDevices(program, context);
   addModels(program, context);
   addPlan(program, context);

@@ -25,12 +25,18 @@ export class CliProcess {
   readonly ended: Promise<Ended>;
   readonly #child;
 
-  constructor(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+  constructor(
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    input = '',
+  ) {
     if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run npm run build first.`);
     this.#child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { PATH: process.env['PATH'], ...environment },
     });
+    this.#child.stdin.on('error', () => undefined);
+    this.#child.stdin.end(input);
     this.#child.stdout.on('data', (part: Buffer) => (this.stdout += part.toString('utf8')));
     this.#child.stderr.on('data', (part: Buffer) => (this.stderr += part.toString('utf8')));
     this.ended = new Promise((resolve) => {
@@ -64,4 +70,5 @@ export class CliProcess {
 export const run = (
   args: readonly string[],
   environment: Readonly<Record<string, string>> = {},
-): Promise<Ended> => new CliProcess(args, environment).ended;
+  input = '',
+): Promise<Ended> => new CliProcess(args, environment, input).ended;

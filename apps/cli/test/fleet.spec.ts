@@ -24,7 +24,8 @@ describe('a fleet, driven from the command line', () => {
   let releaseId = '';
   let rolloutId = '';
 
-  const cli = (...args: string[]): Promise<Ended> => run(args, { ESPALIER_SERVER: server });
+  const here = () => ({ ESPALIER_SERVER: server, XDG_CONFIG_HOME: join(folder, 'config') });
+  const cli = (...args: string[]): Promise<Ended> => run(args, here());
   /** Runs a command that must succeed, and parses its JSON. */
   const json = async <T>(...args: string[]): Promise<T> => {
     const { code, stdout, stderr } = await cli(...args, '--json');
@@ -41,6 +42,23 @@ describe('a fleet, driven from the command line', () => {
     });
     const line = await firstLine(child, AbortSignal.timeout(30_000));
     server = (JSON.parse(line) as { url: string }).url;
+  });
+
+  it('lets nobody in without a login, and keeps its token to its owner', async () => {
+    const refused = await cli('devices', 'list');
+    expect([refused.code, refused.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^UNAUTHENTICATED: /),
+    ]);
+    const login = ['login', '--name', 'admin', '--password-stdin'];
+    const wrong = await run(login, here(), 'a wrong password\n');
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringMatching(/^LOGIN_REFUSED: /)]);
+    const password = readFileSync(join(folder, 'server/admin-password'), 'utf8');
+    expect(statSync(join(folder, 'server/admin-password')).mode & 0o777).toBe(0o600);
+    const right = await run(login, here(), password);
+    expect([right.code, right.stdout]).toEqual([0, expect.stringMatching(/^admin, admin, until /)]);
+    expect(statSync(join(folder, 'config/espalier/credentials.json')).mode & 0o777).toBe(0o600);
+    expect(await json('whoami')).toMatchObject({ account: { name: 'admin', role: 'admin' } });
   });
 
   afterAll(async () => {
@@ -197,7 +215,7 @@ describe('a fleet, driven from the command line', () => {
     ]);
     const again = await cli('rollouts', 'start', rolloutId);
     expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/^ROLLOUT_NOT_ALLOWED/)]);
-    const silent = await run(['devices', 'list', '--server', 'http://127.0.0.1:1']);
+    const silent = await cli('devices', 'list', '--server', 'http://127.0.0.1:1');
     expect(silent.code).toBe(3);
     expect(silent.stderr).toMatch(/^CLI_UNREACHABLE: .*--server/);
   });

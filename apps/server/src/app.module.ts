@@ -1,6 +1,16 @@
 import { join } from 'node:path';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { ScheduleModule } from '@nestjs/schedule';
+import { AccessGuard } from './access/access.guard.js';
+import { Accounts } from './access/accounts.js';
+import { AccountsController } from './access/accounts.controller.js';
+import { Authentication } from './access/authentication.js';
+import { DeclaredRoutes } from './access/declared-routes.js';
+import { Logins } from './access/logins.js';
+import { SessionsController } from './access/sessions.controller.js';
+import { Tokens } from './access/tokens.js';
+import { TokensController } from './access/tokens.controller.js';
 import { CONFIGURATION, type Configuration } from './configuration.js';
 import { Devices } from './fleet/devices.js';
 import { Enrolment } from './fleet/enrolment.js';
@@ -57,9 +67,12 @@ export class AppModule {
   static on({ configuration, database, keyring }: Foundations): DynamicModule {
     return {
       module: AppModule,
-      imports: [ScheduleModule.forRoot()],
+      imports: [ScheduleModule.forRoot(), DiscoveryModule],
       controllers: [
         LiveController,
+        AccountsController,
+        SessionsController,
+        TokensController,
         FleetController,
         ModelsController,
         PlansController,
@@ -76,7 +89,11 @@ export class AppModule {
           provide: BlobStore,
           useFactory: () => BlobStore.open(join(configuration.dataDir, 'blobs')),
         },
+        { provide: APP_GUARD, useClass: AccessGuard },
+        Accounts,
+        Authentication,
         BrokerAddress,
+        DeclaredRoutes,
         DeliveryService,
         DeviceChannel,
         DeviceMessages,
@@ -89,6 +106,7 @@ export class AppModule {
         Jobs,
         LateJoiners,
         Library,
+        Logins,
         Members,
         Metrics,
         MqttEdge,
@@ -106,6 +124,7 @@ export class AppModule {
         Rollouts,
         Subjects,
         Telemetry,
+        Tokens,
       ],
     };
   }

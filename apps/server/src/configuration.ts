@@ -32,6 +32,8 @@ const environmentSchema = z.object({
   /** Port of the server's own broker. */
   BROKER_PORT: port.default(1883),
   BROKER_HOST: z.string().min(1).default('127.0.0.1'),
+  /** Password of the account `admin`, which the first start makes; without it a random one is made. */
+  ESPALIER_ADMIN_PASSWORD: z.string().min(12).max(256).optional(),
   /** Sign releases with a key of the server's own. For demonstrations. */
   ESPALIER_SELF_SIGN: flag,
   /** Base64 raw Ed25519 public keys that may sign releases, comma separated; written into the root. */
@@ -85,6 +87,7 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     brokerPublicUrl: env.BROKER_PUBLIC_URL ?? null,
     brokerPort: env.BROKER_PORT,
     brokerHost: env.BROKER_HOST,
+    adminPassword: env.ESPALIER_ADMIN_PASSWORD ?? null,
     selfSign: env.ESPALIER_SELF_SIGN,
     releaseKeys: env.ESPALIER_RELEASE_KEYS,
     logLevel: env.LOG_LEVEL,

@@ -6,6 +6,8 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
+import { Authentication } from './access/authentication.js';
+import { SECURITY_SCHEME } from './access/least-role.js';
 import { AppModule } from './app.module.js';
 import type { Configuration } from './configuration.js';
 import { EventStream } from './http/event-stream.js';
@@ -96,6 +98,7 @@ async function listen(
   });
   await app.register(multipart);
   app.useGlobalFilters(new ProblemFilter());
+  app.get(Authentication).install(adapter.getInstance());
   const metrics = app.get(Metrics);
   adapter.getInstance().addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';
@@ -106,6 +109,7 @@ async function listen(
     .setTitle('Espalier')
     .setDescription('Train once, fit every device. Errors are problem+json with stable codes.')
     .setVersion('1')
+    .addBearerAuth({ type: 'http', scheme: 'bearer' }, SECURITY_SCHEME)
     .build();
   SwaggerModule.setup('api/docs', app, SwaggerModule.createDocument(app, description));
   await app.listen(configuration.port, configuration.host);

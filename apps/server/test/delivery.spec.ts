@@ -24,7 +24,10 @@ describe('delivery to a simulated fleet with faults', () => {
     await makeCandidates(server, modelId, { points: 2, precisions: ['fp32'] });
     const faults = FAULTS.flatMap((fault) => ['--fault', fault]);
     const options = ['--server', server.url, '--devices', String(DEVICES), '--away-ms', '300'];
-    simulator = spawn(process.execPath, [SIMULATOR, ...options, ...faults], { stdio: 'ignore' });
+    simulator = spawn(process.execPath, [SIMULATOR, ...options, ...faults], {
+      stdio: 'ignore',
+      env: { PATH: process.env['PATH'], ESPALIER_TOKEN: server.token },
+    });
     await ready();
   });
 
@@ -43,7 +46,7 @@ describe('delivery to a simulated fleet with faults', () => {
     );
   const rolledOut = async (): Promise<RolloutView> => {
     const { id } = await prepareRollout(server, modelId, 'simulated=true');
-    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada', why: 'a test' });
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { why: 'a test' });
     return server.until<RolloutView>(
       `/api/v1/rollouts/${id}`,
       ({ status }) => status !== 'running',

@@ -127,7 +127,7 @@ describe('a variant that loses ten points in the field, with real agents', () =>
       },
       replan: false,
     });
-    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada' });
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, {});
     const rollout = await server.until<RolloutView>(
       `/api/v1/rollouts/${id}`,
       ({ status }) => status !== 'running',

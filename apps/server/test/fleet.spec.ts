@@ -185,10 +185,10 @@ describe('the fleet', () => {
   });
 
   it('answers with problem+json and a stable code, whatever is asked', async () => {
-    const response = await fetch(`${server.url}/api/v1/devices/nobody`);
+    const response = await server.fetch('/api/v1/devices/nobody');
     expect(response.headers.get('content-type')).toContain('application/problem+json');
     expect(await response.json()).toMatchObject({ status: 404, code: 'NOT_FOUND' });
-    const broken = await fetch(`${server.url}/api/v1/claim-tokens`, {
+    const broken = await server.fetch('/api/v1/claim-tokens', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: '{"name":',
@@ -214,7 +214,7 @@ describe('the fleet', () => {
       database: 'up',
       broker: 'up',
     });
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
+    const metrics = await (await server.fetch('/metrics')).text();
     expect(metrics).toMatch(/espalier_devices\{state="ready"\} \d+/);
     expect(metrics).toMatch(/espalier_device_messages_total\{kind="profile",outcome="taken"\} \d+/);
   });

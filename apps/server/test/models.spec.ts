@@ -131,7 +131,7 @@ describe('models', () => {
 
   it('tell those who watch how a compression goes', async () => {
     const { id } = await uploadSmall(server, 3);
-    const watching = await fetch(`${server.url}/api/v1/events`);
+    const watching = await server.fetch('/api/v1/events');
     const reader = watching.body!.pipeThrough(new TextDecoderStream()).getReader();
     await makeCandidates(server, id, { points: 1, precisions: ['fp32'] });
     let seen = '';

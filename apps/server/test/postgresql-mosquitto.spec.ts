@@ -96,7 +96,7 @@ if (!installed) {
       );
     }
     const { id } = await prepareRollout(leader, modelId, 'site=mixed', { soakSeconds: 2 });
-    await leader.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada' });
+    await leader.ok('POST', `/api/v1/rollouts/${id}/start`, {});
     await leader.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) =>
       view.devices.filter(({ stage }) => stage === 0).every(({ status }) => status === 'active'),
     );

@@ -72,7 +72,7 @@ describe('a release of a server that does not sign by itself', () => {
     expect(await post(signed)).toMatchObject({ status: 200, body: { state: 'signed' } });
     expect(await post(signed)).toMatchObject({ status: 409, body: { code: 'RELEASE_SIGNED' } });
     const { id } = (await rollOut()).body as unknown as { id: string };
-    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada' });
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, {});
     await server.until<{ status: string }>(
       `/api/v1/rollouts/${id}`,
       ({ status }) => status === 'completed',

@@ -47,7 +47,7 @@ describe('a rollout to devices over the real broker', () => {
   it('goes stage by stage to active, each device with the bytes of its variant', async () => {
     const [first, second] = await fleet(2, 'good');
     const { id } = await prepareRollout(server, modelId, 'site=good');
-    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { by: 'ada', why: 'a test' });
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, { why: 'a test' });
     const rollout = await ended(id);
     expect(rollout.status).toBe('completed');
     expect(rollout.devices.map(({ status }) => status)).toEqual(['active', 'active']);
@@ -66,7 +66,7 @@ describe('a rollout to devices over the real broker', () => {
       'GET',
       `/api/v1/rollouts/${id}/decisions`,
     );
-    expect(decisions[0]).toMatchObject({ rule: 'order', by: 'ada', outcome: 'start' });
+    expect(decisions[0]).toMatchObject({ rule: 'order', by: 'admin', outcome: 'start' });
     expect(decisions.at(-1)).toMatchObject({ rule: 'end', outcome: 'completed' });
   });
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { EnrolResponse } from '@espalier/protocol';
 import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
 
+const ADMIN_PASSWORD = 'a password for tests';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** An answer of the API. */
@@ -21,6 +22,8 @@ export class ServerProcess {
   private child: ChildProcess | null = null;
   private stderr = '';
   url = '';
+  /** Bearer token of the admin, good from the first start on. */
+  token = '';
 
   private constructor(
     readonly dataDir: string,
@@ -43,6 +46,7 @@ export class ServerProcess {
         PORT: '0',
         BROKER_PORT: '0',
         ESPALIER_SELF_SIGN: '1',
+        ESPALIER_ADMIN_PASSWORD: ADMIN_PASSWORD,
         ...this.environment,
         ...extra,
       },
@@ -60,6 +64,16 @@ export class ServerProcess {
         resolve((JSON.parse(line) as { url: string }).url);
       });
     });
+    if (this.token === '') this.token = await this.login('admin', ADMIN_PASSWORD);
+  }
+
+  /** Begins a session. @returns its bearer token */
+  async login(name: string, password: string): Promise<string> {
+    const { token } = await this.ok<{ token: string }>('POST', '/api/v1/sessions', {
+      name,
+      password,
+    });
+    return token;
   }
 
   get log(): string {
@@ -104,17 +118,29 @@ export class ServerProcess {
     rmSync(this.dataDir, { recursive: true, force: true });
   }
 
-  async call(method: string, path: string, body?: unknown): Promise<Answer> {
+  /** Calls as the admin, unless another token is given; an empty one is none. */
+  async call(method: string, path: string, body?: unknown, token = this.token): Promise<Answer> {
     const multipart = body instanceof FormData;
-    const response = await fetch(`${this.url}${path}`, {
-      method,
-      ...(body === undefined ? {} : { body: multipart ? body : JSON.stringify(body) }),
-      ...(body === undefined || multipart
-        ? {}
-        : { headers: { 'content-type': 'application/json' } }),
-    });
+    const response = await this.fetch(
+      path,
+      {
+        method,
+        ...(body === undefined ? {} : { body: multipart ? body : JSON.stringify(body) }),
+        ...(body === undefined || multipart
+          ? {}
+          : { headers: { 'content-type': 'application/json' } }),
+      },
+      token,
+    );
     const text = await response.text();
     return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as never };
+  }
+
+  /** Fetches a path as the admin, unless another token is given. */
+  fetch(path: string, init: RequestInit = {}, token = this.token): Promise<Response> {
+    const headers = new Headers(init.headers);
+    if (token !== '') headers.set('authorization', `Bearer ${token}`);
+    return fetch(`${this.url}${path}`, { ...init, headers });
   }
 
   /** Calls and expects success. */

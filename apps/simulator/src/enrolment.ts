@@ -12,6 +12,12 @@ import type { Login } from './connection.js';
 const TIMEOUT_MS = 30_000;
 const tokenSchema = z.object({ token: z.string() });
 
+/** A server, and a token of it that may make claim tokens. */
+export interface Site {
+  readonly url: string;
+  readonly apiToken: string;
+}
+
 /** A device that the server knows. */
 export interface Identity {
   readonly login: Login;
@@ -30,11 +36,13 @@ export class EnrolmentError extends Error {
  * @throws EnrolmentError, TrustError
  */
 export async function enrol(
-  server: string,
+  { url: server, apiToken }: Site,
   name: string,
   labels: Readonly<Record<string, string>>,
 ): Promise<Identity> {
-  const { token } = tokenSchema.parse(await post(server, '/api/v1/claim-tokens', { labels }));
+  const { token } = tokenSchema.parse(
+    await post(server, '/api/v1/claim-tokens', { labels }, { authorization: `Bearer ${apiToken}` }),
+  );
   const key = generateKeyPair();
   const request = { token, publicKey: publicKeyBase64(key), name };
   const answer = enrolResponseSchema.parse(await post(server, '/api/v1/enrolments', request));
@@ -43,10 +51,15 @@ export async function enrol(
   return { login: { deviceId, brokerUrl, credential }, key, root };
 }
 
-async function post(server: string, path: string, body: object): Promise<unknown> {
+async function post(
+  server: string,
+  path: string,
+  body: object,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<unknown> {
   const response = await fetch(new URL(path, server), {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });

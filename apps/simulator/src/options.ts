@@ -1,5 +1,5 @@
 import { labelsSchema } from '@espalier/protocol';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_HELP, FAULTS, type Fault } from './faults.js';
 import type { SimulationOptions } from './simulation.js';
 
@@ -7,6 +7,7 @@ const MOST_DEVICES = 50_000;
 
 interface Given {
   server: string;
+  token: string;
   devices: number;
   name: string;
   label: Record<string, string>;
@@ -20,6 +21,11 @@ export function parseOptions(argv: readonly string[]): SimulationOptions {
   const command = new Command('espalier-simulator')
     .description('Many simulated devices in one process. They load no model and measure nothing.')
     .requiredOption('--server <url>', 'address of the server, as http://host:port', url)
+    .addOption(
+      new Option('--token <token>', 'API token of an operator, who makes the claim tokens')
+        .env('ESPALIER_TOKEN')
+        .makeOptionMandatory(),
+    )
     .option('--devices <count>', 'how many', count, 100)
     .option('--name <name>', 'what their names begin with', 'simulated')
     .option('--label <key=value>', 'label for selectors; may be repeated', label, {
@@ -36,7 +42,7 @@ export function parseOptions(argv: readonly string[]): SimulationOptions {
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   const given = command.parse(argv).opts<Given>();
   return {
-    server: given.server,
+    site: { url: given.server, apiToken: given.token },
     devices: given.devices,
     name: given.name,
     labels: given.label,

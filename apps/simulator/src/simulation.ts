@@ -2,7 +2,7 @@ import type { InstallState } from '@espalier/protocol';
 import { Artifacts } from './artifacts.js';
 import { Connection } from './connection.js';
 import { SimulatedDevice } from './device.js';
-import { enrol, type Identity } from './enrolment.js';
+import { enrol, type Identity, type Site } from './enrolment.js';
 import { faultOf, type Fault } from './faults.js';
 import { emptyMemory, type Memory } from './memory.js';
 import { simulatedProfile } from './profile.js';
@@ -16,7 +16,7 @@ const FAULT_SHARE = 0.5;
 
 /** How many devices, and what befalls them. */
 export interface SimulationOptions {
-  readonly server: string;
+  readonly site: Site;
   readonly devices: number;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
@@ -55,12 +55,12 @@ export class Simulation {
 
   /** Enrols and connects every device. @throws EnrolmentError, TrustError */
   async start(): Promise<void> {
-    const { devices, server, name, labels } = this.options;
+    const { devices, site, name, labels } = this.options;
     let next = 0;
     const work = async (): Promise<void> => {
       while (next < devices) {
         const position = next++;
-        const identity = await enrol(server, `${name}-${position}`, labels);
+        const identity = await enrol(site, `${name}-${position}`, labels);
         const member = new Member(identity, position, this.options, this.#artifacts, this.tell);
         this.#members.push(member);
         member.start();

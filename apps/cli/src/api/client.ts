@@ -9,15 +9,19 @@ const problemSchema = z.object({ code: z.string(), detail: z.string() });
 
 /** The server's HTTP API; every answer is parsed before it is given on. */
 export class ApiClient {
-  /** @param server address, as `http://host:port` */
+  /**
+   * @param server address, as `http://host:port`
+   * @param token bearer token; null: only what is public can be asked
+   */
   constructor(
     readonly server: string,
+    private readonly token: string | null,
     private readonly signal: AbortSignal,
   ) {}
 
   /** The same server, for what must still be said after an interrupt. */
   unsignalled(): ApiClient {
-    return new ApiClient(this.server, new AbortController().signal);
+    return new ApiClient(this.server, this.token, new AbortController().signal);
   }
 
   /** @throws ApiProblem; CliError CLI_UNREACHABLE, CLI_ANSWER */
@@ -55,7 +59,10 @@ export class ApiClient {
     const { status, text } = await this.send(path, form ? UPLOAD_TIMEOUT_MS : REQUEST_TIMEOUT_MS, {
       method,
       ...(body === undefined ? {} : { body: form ? body : JSON.stringify(body) }),
-      ...(body === undefined || form ? {} : { headers: { 'content-type': 'application/json' } }),
+      headers: {
+        ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
+        ...(body === undefined || form ? {} : { 'content-type': 'application/json' }),
+      },
     });
     const answer = parseJson(text);
     if (status >= 400) {

@@ -118,7 +118,7 @@ export const orderRollout = (
   api: ApiClient,
   id: string,
   order: Order,
-  body: { by?: string; why?: string; promote?: boolean; mode?: 'keep' | 'revert' },
+  body: { why?: string; promote?: boolean; mode?: 'keep' | 'revert' },
 ): Promise<Rollout> => api.post(`${pathOf(id)}/${order}`, body, rolloutSchema);
 
 export const decisionsOf = (api: ApiClient, id: string): Promise<{ decisions: Decision[] }> =>

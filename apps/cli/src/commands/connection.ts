@@ -5,6 +5,7 @@ import type { Context } from './context.js';
 /** Options of every command that speaks with a server. */
 export interface ApiOptions {
   server: string;
+  token?: string;
   json?: boolean;
 }
 
@@ -19,11 +20,17 @@ export function apiCommand(group: Command, name: string, description: string): C
         .default('http://127.0.0.1:8080')
         .argParser(address),
     )
+    .addOption(
+      new Option('--token <token>', 'bearer token, in place of that of `espalier login`').env(
+        'ESPALIER_TOKEN',
+      ),
+    )
     .option('--json', 'print one JSON document');
 }
 
-export const connect = ({ server }: ApiOptions, { signal }: Context): ApiClient =>
-  new ApiClient(server, signal);
+/** The server, by the token that was given, else by that of the login there. */
+export const connect = ({ server, token }: ApiOptions, { signal, logins }: Context): ApiClient =>
+  new ApiClient(server, token ?? logins.tokenFor(server), signal);
 
 /** Prints an answer: as JSON when that was asked for, else as text. */
 export function show<T>(

@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises';
-import { userInfo } from 'node:os';
 import { Option, type Command } from 'commander';
 import type { ApiClient } from '../api/client.js';
 import { getRelease } from '../api/releases.js';
@@ -137,7 +136,7 @@ function order(group: Command, context: Context, name: Order, description: strin
     .action(async (id: string, options: OrderOptions) => {
       const { why, promote, mode } = options;
       const rollout = await orderRollout(connect(options, context), id, name, {
-        ...{ by: userInfo().username, why },
+        why,
         ...(promote && { promote }),
         ...(mode && { mode }),
       });

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { KeptLogins } from '../login/kept-logins.js';
 import type { Terminal } from '../output/terminal.js';
 import { buildProgram } from '../program.js';
 import { completionScript } from './scripts.js';
@@ -8,6 +9,7 @@ const tree = commandTree(
   buildProgram({
     terminal: {} as Terminal,
     signal: new AbortController().signal,
+    logins: new KeptLogins(''),
     exitWith: () => undefined,
   }),
 );

@@ -1,8 +1,9 @@
-import { mkdtemp, mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { beginSession } from '../api/access.js';
 import { ApiClient } from '../api/client.js';
 import { patchDevice } from '../api/fleet.js';
 import { createPlan } from '../api/releases.js';
@@ -28,6 +29,8 @@ import { channelShare, widthsKey } from './widths.js';
 const SERVER = fileURLToPath(new URL('../../../server/dist/main.js', import.meta.url));
 const AGENT = fileURLToPath(new URL('../../../agent/dist/main.js', import.meta.url));
 
+/** File in the server's folder that a first start writes. */
+const ADMIN_PASSWORD = 'admin-password';
 const SERVER_START_MS = 30_000;
 const MIB = 1024 * 1024;
 
@@ -58,10 +61,11 @@ export async function runDemo(
   const signal = AbortSignal.any([interrupt, processes.brokenSignal]);
   try {
     const example = await openExample();
-    const url = await startServer(processes, join(folder, 'server'), options.port, signal);
+    const dataDir = join(folder, 'server');
+    const url = await startServer(processes, dataDir, options.port, signal);
+    const api = await loggedIn(url, await readFile(join(dataDir, ADMIN_PASSWORD), 'utf8'), signal);
     const faults = await show({
-      api: new ApiClient(url, signal),
-      ...{ terminal, signal, example },
+      ...{ api, terminal, signal, example },
       startAgent: (made, token) => startAgent(processes, folder, url, made, token, example),
     });
     if (!options.once) await leaveRunning(url, folder, terminal, signal);
@@ -188,6 +192,12 @@ async function startServer(
   throw new CliError('CLI_DEMO', `The server began with "${line}", not with its address.`);
 }
 
+async function loggedIn(url: string, password: string, signal: AbortSignal): Promise<ApiClient> {
+  const login = { name: 'admin', password: password.trim() };
+  const { token } = await beginSession(new ApiClient(url, null, signal), login);
+  return new ApiClient(url, token, signal);
+}
+
 function startAgent(
   processes: Processes,
   folder: string,
@@ -229,7 +239,8 @@ async function leaveRunning(
     [
       '',
       `The server runs at ${url} with the four devices; its API is described at ${url}/api/docs.`,
-      `Try: node apps/cli/dist/main.js devices list --server ${url}`,
+      `Log in: node apps/cli/dist/main.js login --server ${url} --name admin --password-stdin < ${join(folder, 'server', ADMIN_PASSWORD)}`,
+      `Then try: node apps/cli/dist/main.js devices list --server ${url}`,
       `Logs are in ${join(folder, 'logs')}. Ctrl-C ends it all.`,
     ].join('\n'),
   );

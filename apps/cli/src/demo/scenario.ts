@@ -186,7 +186,7 @@ export async function rollOut(
     soakSeconds: 1,
     deviceDeadlineSeconds: 60,
   });
-  await orderRollout(api, id, 'start', { by: 'demo', why: 'the demo' });
+  await orderRollout(api, id, 'start', { why: 'the demo' });
   const sizes = new Map(release.document.variants.map((one) => [one.id, one.artifact.length]));
   const names = new Map(fleet.map((one) => [one.id, one.made.name]));
   const bars = showRollout(terminal.progress, sizes, (device) => names.get(device) ?? device);

@@ -7,6 +7,7 @@ import {
   type EnrolResponse,
 } from '@espalier/protocol';
 import type { z } from 'zod';
+import { LeastRole } from '../access/least-role.js';
 import { Accepts, AcceptsQuery, Returns, ZodBody, ZodQuery } from '../http/zod.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Devices } from './devices.js';
@@ -35,6 +36,7 @@ export class FleetController {
   ) {}
 
   @Post('claim-tokens')
+  @LeastRole('operator')
   @Accepts(claimTokenRequestSchema)
   @Returns(claimTokenAnswerSchema, 201)
   createToken(
@@ -44,6 +46,7 @@ export class FleetController {
   }
 
   @Post('enrolments')
+  @LeastRole('public')
   @Accepts(enrolRequestSchema)
   @Returns(enrolResponseSchema, 201)
   enrol(@ZodBody(enrolRequestSchema) request: EnrolRequest): Promise<EnrolResponse> {
@@ -51,6 +54,7 @@ export class FleetController {
   }
 
   @Get('devices')
+  @LeastRole('viewer')
   @AcceptsQuery(deviceQuerySchema)
   @Returns(devicePageSchema)
   list(@ZodQuery(deviceQuerySchema) query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
@@ -58,12 +62,14 @@ export class FleetController {
   }
 
   @Get('devices/:id')
+  @LeastRole('viewer')
   @Returns(deviceSchema)
   get(@Param('id') id: string): Promise<DeviceView> {
     return this.devices.get(id);
   }
 
   @Patch('devices/:id')
+  @LeastRole('operator')
   @Accepts(devicePatchSchema)
   @Returns(deviceSchema)
   patch(
@@ -74,6 +80,7 @@ export class FleetController {
   }
 
   @Get('devices/:id/profiles')
+  @LeastRole('viewer')
   @Returns(profilesSchema)
   profiles(@Param('id') id: string): Promise<z.infer<typeof profilesSchema>> {
     return this.devices.profiles(id);
@@ -81,6 +88,7 @@ export class FleetController {
 
   /** Lets rollouts take a device again that failed too often. */
   @Delete('devices/:id/quarantine')
+  @LeastRole('operator')
   @Returns(deviceSchema)
   endQuarantine(@Param('id') id: string): Promise<DeviceView> {
     return this.devices.endQuarantine(id);
@@ -88,6 +96,7 @@ export class FleetController {
 
   /** Asks the device to measure itself; its new profile arrives when it is done. */
   @Post('devices/:id/measure')
+  @LeastRole('operator')
   @HttpCode(202)
   async measure(@Param('id') id: string): Promise<{ asked: true }> {
     await this.devices.get(id);

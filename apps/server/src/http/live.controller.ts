@@ -1,7 +1,10 @@
 import { Controller, Get, Header, Redirect, Res, Sse, type MessageEvent } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { interval, map, merge, takeUntil, type Observable } from 'rxjs';
+import { filter, interval, map, merge, takeUntil, type Observable } from 'rxjs';
+import { CalledBy, type Caller } from '../access/caller.js';
+import { LeastRole } from '../access/least-role.js';
+import { Tokens } from '../access/tokens.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database } from '../persistence/database.js';
 import { SERVER_VERSION } from '../version.js';
@@ -19,9 +22,11 @@ export class LiveController {
     private readonly metrics: Metrics,
     private readonly database: Database,
     private readonly channel: DeviceChannel,
+    private readonly tokens: Tokens,
   ) {}
 
   @Get()
+  @LeastRole('public')
   @Redirect('/api/docs', 302)
   home(): void {
     return;
@@ -29,6 +34,7 @@ export class LiveController {
 
   /** 200 while database and broker are there, else 503; the body says which. */
   @Get('health')
+  @LeastRole('public')
   async health(@Res() reply: FastifyReply): Promise<void> {
     const database = await this.database.read.counter
       .count()
@@ -41,19 +47,26 @@ export class LiveController {
   }
 
   @Get('metrics')
+  @LeastRole('viewer')
   @Header('content-type', 'text/plain; version=0.0.4; charset=utf-8')
   figures(): Promise<string> {
     return this.metrics.registry.metrics();
   }
 
+  /** Ends with the caller's token. */
   @Sse('api/v1/events')
-  live(): Observable<MessageEvent> {
+  @LeastRole('viewer')
+  live(@CalledBy() { id, expiresAt }: Caller): Observable<MessageEvent> {
     const events = this.events
       .watch()
       .pipe(map(({ type, data }): MessageEvent => ({ type, data })));
     const alive = interval(KEEP_ALIVE_MS).pipe(
       map((): MessageEvent => ({ type: 'alive', data: {} })),
     );
-    return merge(events, alive).pipe(takeUntil(this.events.closed()));
+    const expired = interval(KEEP_ALIVE_MS).pipe(
+      filter(() => expiresAt !== null && expiresAt.getTime() <= Date.now()),
+    );
+    const ended = merge(this.events.closed(), this.tokens.ended(id), expired);
+    return merge(events, alive).pipe(takeUntil(ended));
   }
 }

@@ -19,11 +19,13 @@ export interface Problem {
 
 const TITLES: Readonly<Record<number, string>> = {
   400: 'Bad request',
+  401: 'Not logged in',
   403: 'Not allowed',
   404: 'Not found',
   409: 'In conflict',
   413: 'Too large',
   422: 'Cannot be done',
+  429: 'Too often',
   500: 'Internal error',
   503: 'Busy',
 };
@@ -82,6 +84,7 @@ export class ProblemFilter implements ExceptionFilter {
     if (reply.sent) return;
     // What is left of a refused upload is not read, so the connection cannot serve another request.
     if (!http.getRequest<FastifyRequest>().raw.complete) reply.header('connection', 'close');
+    if (problem.status === 401) reply.header('www-authenticate', 'Bearer');
     void reply
       .status(problem.status)
       .header('content-type', 'application/problem+json')

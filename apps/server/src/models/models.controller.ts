@@ -1,6 +1,7 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
+import { LeastRole } from '../access/least-role.js';
 import { CONFIGURATION, type Configuration } from '../configuration.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { BlobStore } from './blob-store.js';
@@ -31,6 +32,7 @@ export class ModelsController {
   ) {}
 
   @Post('models')
+  @LeastRole('operator')
   @ApiConsumes('multipart/form-data')
   @ApiBody({
     schema: {
@@ -52,18 +54,21 @@ export class ModelsController {
   }
 
   @Get('models')
+  @LeastRole('viewer')
   @Returns(modelListSchema)
   list(): Promise<{ models: ModelView[] }> {
     return this.library.list();
   }
 
   @Get('models/:id')
+  @LeastRole('viewer')
   @Returns(modelSchema)
   get(@Param('id') id: string): Promise<ModelView> {
     return this.library.get(id);
   }
 
   @Post('models/:id/candidates')
+  @LeastRole('operator')
   @HttpCode(202)
   @Accepts(candidatesRequestSchema)
   @Returns(jobSchema, 202)
@@ -76,18 +81,21 @@ export class ModelsController {
   }
 
   @Get('models/:id/candidates')
+  @LeastRole('viewer')
   @Returns(candidateListSchema)
   async candidates(@Param('id') id: string): Promise<{ candidates: CandidateView[] }> {
     return { candidates: await this.library.candidates(id) };
   }
 
   @Get('jobs/:id')
+  @LeastRole('viewer')
   @Returns(jobSchema)
   job(@Param('id') id: string): Promise<JobView> {
     return this.jobs.get(id);
   }
 
   @Delete('jobs/:id')
+  @LeastRole('operator')
   @Returns(jobSchema)
   cancel(@Param('id') id: string): Promise<JobView> {
     return this.jobs.cancel(id);

@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { LeastRole } from '../access/least-role.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { Releases } from './releases.js';
 import {
@@ -18,6 +19,7 @@ export class ReleasesController {
   constructor(private readonly releases: Releases) {}
 
   @Post()
+  @LeastRole('operator')
   @Accepts(releaseRequestSchema)
   @Returns(releaseViewSchema, 201)
   create(@ZodBody(releaseRequestSchema) request: ReleaseRequest): Promise<ReleaseView> {
@@ -25,6 +27,7 @@ export class ReleasesController {
   }
 
   @Post(':id/signatures')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(signatureSchema)
   @Returns(releaseViewSchema)
@@ -36,12 +39,14 @@ export class ReleasesController {
   }
 
   @Get()
+  @LeastRole('viewer')
   @Returns(releaseListSchema)
   list(): Promise<{ releases: ReleaseView[] }> {
     return this.releases.list();
   }
 
   @Get(':id')
+  @LeastRole('viewer')
   @Returns(releaseViewSchema)
   get(@Param('id') id: string): Promise<ReleaseView> {
     return this.releases.get(id);

@@ -1,6 +1,8 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { CalledBy, type Caller } from '../access/caller.js';
+import { LeastRole } from '../access/least-role.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { Previews } from './previews.js';
 import { RolloutViews } from './rollout-views.js';
@@ -34,6 +36,7 @@ export class RolloutsController {
   ) {}
 
   @Post()
+  @LeastRole('operator')
   @Accepts(rolloutRequestSchema)
   @Returns(rolloutViewSchema, 201)
   async create(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<RolloutView> {
@@ -42,6 +45,7 @@ export class RolloutsController {
 
   /** What the rollout would do; nothing is written. */
   @Post('preview')
+  @LeastRole('viewer', { reads: true })
   @HttpCode(200)
   @Accepts(rolloutRequestSchema)
   @Returns(previewSchema)
@@ -50,86 +54,100 @@ export class RolloutsController {
   }
 
   @Get()
+  @LeastRole('viewer')
   @Returns(rolloutListSchema)
   list(): Promise<z.infer<typeof rolloutListSchema>> {
     return this.views.list();
   }
 
   @Get(':id')
+  @LeastRole('viewer')
   @Returns(rolloutViewSchema)
   get(@Param('id') id: string): Promise<RolloutView> {
     return this.views.get(id);
   }
 
   @Get(':id/decisions')
+  @LeastRole('viewer')
   @Returns(decisionListSchema)
   decisions(@Param('id') id: string): Promise<z.infer<typeof decisionListSchema>> {
     return this.views.decisions(id);
   }
 
   @Get(':id/replay')
+  @LeastRole('viewer')
   @Returns(replaySchema)
   replay(@Param('id') id: string): Promise<z.infer<typeof replaySchema>> {
     return this.views.replay(id);
   }
 
   @Post(':id/start')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(orderSchema)
   @Returns(rolloutViewSchema)
   async start(
     @Param('id') id: string,
+    @CalledBy() { name: by }: Caller,
     @ZodBody(orderSchema) order: OrderRequest,
   ): Promise<RolloutView> {
-    await this.rollouts.order(id, { type: 'start', ...order });
+    await this.rollouts.order(id, { type: 'start', by, ...order });
     return this.views.get(id);
   }
 
   @Post(':id/approve')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(approvalSchema)
   @Returns(rolloutViewSchema)
   async approve(
     @Param('id') id: string,
+    @CalledBy() { name: by }: Caller,
     @ZodBody(approvalSchema) order: OrderRequest,
   ): Promise<RolloutView> {
-    await this.rollouts.order(id, { type: 'approve', ...order });
+    await this.rollouts.order(id, { type: 'approve', by, ...order });
     return this.views.get(id);
   }
 
   @Post(':id/pause')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(orderSchema)
   @Returns(rolloutViewSchema)
   async pause(
     @Param('id') id: string,
+    @CalledBy() { name: by }: Caller,
     @ZodBody(orderSchema) order: OrderRequest,
   ): Promise<RolloutView> {
-    await this.rollouts.order(id, { type: 'pause', ...order });
+    await this.rollouts.order(id, { type: 'pause', by, ...order });
     return this.views.get(id);
   }
 
   @Post(':id/resume')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(resumeSchema)
   @Returns(rolloutViewSchema)
   async resume(
     @Param('id') id: string,
+    @CalledBy() { name: by }: Caller,
     @ZodBody(resumeSchema) { promote, ...order }: ResumeRequest,
   ): Promise<RolloutView> {
-    await this.rollouts.order(id, { type: promote ? 'promote' : 'resume', ...order });
+    await this.rollouts.order(id, { type: promote ? 'promote' : 'resume', by, ...order });
     return this.views.get(id);
   }
 
   @Post(':id/abort')
+  @LeastRole('operator')
   @HttpCode(200)
   @Accepts(abortSchema)
   @Returns(rolloutViewSchema)
   async abort(
     @Param('id') id: string,
+    @CalledBy() { name: by }: Caller,
     @ZodBody(abortSchema) order: AbortRequest,
   ): Promise<RolloutView> {
-    await this.rollouts.order(id, { type: 'abort', ...order });
+    await this.rollouts.order(id, { type: 'abort', by, ...order });
     return this.views.get(id);
   }
 }

@@ -8,17 +8,15 @@ export const rolloutRequestSchema = rolloutSpecSchema.extend({
 });
 export type RolloutRequest = z.infer<typeof rolloutRequestSchema>;
 
-const by = z.string().min(1).max(128).default('api');
 const why = z.string().max(1024).default('');
 
-export const orderSchema = z.strictObject({ by, why });
+export const orderSchema = z.strictObject({ why });
 export type OrderRequest = z.infer<typeof orderSchema>;
 
 /** An approval says why. */
-export const approvalSchema = z.strictObject({ by, why: z.string().min(1).max(1024) });
+export const approvalSchema = z.strictObject({ why: z.string().min(1).max(1024) });
 
 export const resumeSchema = z.strictObject({
-  by,
   why,
   /** Open the next stage of a held rollout although its gate did not pass. */
   promote: z.boolean().default(false),
@@ -26,7 +24,6 @@ export const resumeSchema = z.strictObject({
 export type ResumeRequest = z.infer<typeof resumeSchema>;
 
 export const abortSchema = z.strictObject({
-  by,
   why,
   /** Take back the devices that are updated already, or let them be. */
   mode: z.enum(['keep', 'revert']).default('keep'),

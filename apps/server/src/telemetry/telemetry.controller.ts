@@ -1,6 +1,7 @@
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { LeastRole } from '../access/least-role.js';
 import { Devices } from '../fleet/devices.js';
 import { AcceptsQuery, Returns, ZodQuery } from '../http/zod.js';
 import { telemetryPageSchema, telemetryQuerySchema, type TelemetryQuery } from './schemas.js';
@@ -15,6 +16,7 @@ export class TelemetryController {
   ) {}
 
   @Get('devices/:id/telemetry')
+  @LeastRole('viewer')
   @AcceptsQuery(telemetryQuerySchema)
   @Returns(telemetryPageSchema)
   async ofDevice(

@@ -1,5 +1,6 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
+import { LeastRole } from '../access/least-role.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { Plans } from './plans.js';
 import {
@@ -17,6 +18,7 @@ export class PlansController {
   constructor(private readonly plans: Plans) {}
 
   @Post()
+  @LeastRole('operator')
   @Accepts(planRequestSchema)
   @Returns(planSchema, 201)
   create(@ZodBody(planRequestSchema) request: PlanRequest): Promise<PlanView> {
@@ -25,6 +27,7 @@ export class PlansController {
 
   /** What a plan would say, with every candidate's cost on each device; nothing is stored. */
   @Post('preview')
+  @LeastRole('viewer', { reads: true })
   @HttpCode(200)
   @Accepts(planRequestSchema)
   @Returns(previewSchema)
@@ -33,6 +36,7 @@ export class PlansController {
   }
 
   @Get(':id')
+  @LeastRole('viewer')
   @Returns(planSchema)
   get(@Param('id') id: string): Promise<PlanView> {
     return this.plans.get(id);

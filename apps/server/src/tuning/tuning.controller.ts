@@ -1,6 +1,8 @@
 import { Controller, Delete, Get, HttpCode, Param, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { CalledBy, type Caller } from '../access/caller.js';
+import { LeastRole } from '../access/least-role.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
 import { GroupBudgets } from './group-budgets.js';
 import { Policies } from './policies.js';
@@ -29,6 +31,7 @@ export class TuningController {
   ) {}
 
   @Get('budgets')
+  @LeastRole('viewer')
   @Returns(groupBudgetsSchema)
   listBudgets(): Promise<z.infer<typeof groupBudgetsSchema>> {
     return this.budgets.list();
@@ -36,6 +39,7 @@ export class TuningController {
 
   /** Sets what devices with certain labels may spend; without labels, the fleet's default. */
   @Put('budgets')
+  @LeastRole('operator')
   @Accepts(groupBudgetRequestSchema)
   @Returns(groupBudgetsSchema)
   putBudget(
@@ -45,6 +49,7 @@ export class TuningController {
   }
 
   @Get('policies')
+  @LeastRole('viewer')
   @Returns(policiesSchema)
   async listPolicies(): Promise<z.infer<typeof policiesSchema>> {
     return { policies: await this.policies.list() };
@@ -52,6 +57,7 @@ export class TuningController {
 
   /** Keeps a release fitting to the devices that match, now and later. */
   @Post('policies')
+  @LeastRole('operator')
   @Accepts(policyRequestSchema)
   @Returns(policySchema, 201)
   createPolicy(@ZodBody(policyRequestSchema) request: PolicyRequest): Promise<PolicyView> {
@@ -59,18 +65,21 @@ export class TuningController {
   }
 
   @Delete('policies/:id')
+  @LeastRole('operator')
   @HttpCode(204)
   removePolicy(@Param('id') id: string): Promise<void> {
     return this.policies.remove(id);
   }
 
   @Get('proposals')
+  @LeastRole('viewer')
   @Returns(proposalsSchema)
   listProposals(): Promise<z.infer<typeof proposalsSchema>> {
     return this.proposals.list();
   }
 
   @Get('proposals/:id')
+  @LeastRole('viewer')
   @Returns(proposalSchema)
   getProposal(@Param('id') id: string): Promise<ProposalView> {
     return this.proposals.get(id);
@@ -78,13 +87,15 @@ export class TuningController {
 
   /** Makes it a rollout, and starts that. */
   @Post('proposals/:id/push')
+  @LeastRole('operator')
   @HttpCode(200)
   @Returns(proposalSchema)
-  push(@Param('id') id: string): Promise<ProposalView> {
-    return this.proposals.push(id, 'api');
+  push(@Param('id') id: string, @CalledBy() { name: by }: Caller): Promise<ProposalView> {
+    return this.proposals.push(id, by);
   }
 
   @Post('proposals/:id/dismiss')
+  @LeastRole('operator')
   @HttpCode(200)
   @Returns(proposalSchema)
   dismiss(@Param('id') id: string): Promise<ProposalView> {
