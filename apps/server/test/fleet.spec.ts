@@ -213,6 +213,7 @@ describe('the fleet', () => {
       status: 'ok',
       database: 'up',
       broker: 'up',
+      version: expect.any(String),
     });
     const metrics = await (await server.fetch('/metrics')).text();
     expect(metrics).toMatch(/espalier_devices\{state="ready"\} \d+/);
