@@ -108,6 +108,6 @@ export default tseslint.config(
     languageOptions: { globals: { ...globals.node, ...globals.jest } },
     rules: { '@typescript-eslint/no-non-null-assertion': 'off' },
   },
-  { files: ['**/*.mjs', 'bench/**'], rules: { 'no-console': 'off' } },
+  { files: ['**/*.mjs', 'bench/**', 'docs/**', 'docker/**'], rules: { 'no-console': 'off' } },
   ...boundaries,
 );
