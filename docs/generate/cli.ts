@@ -1,4 +1,3 @@
-import type { Command, Option } from 'commander';
 import { agentCommand } from '../../apps/agent/src/options.js';
 import { EXIT_CODES } from '../../apps/cli/src/exit.js';
 import { buildProgram } from '../../apps/cli/src/program.js';
@@ -6,6 +5,8 @@ import { simulatorCommand } from '../../apps/simulator/src/options.js';
 import { cell, code, page, table } from './markdown.js';
 
 type Context = Parameters<typeof buildProgram>[0];
+type Command = ReturnType<typeof buildProgram>;
+type Option = Command['options'][number];
 
 /** Options that every command of a server has: said once. */
 const SHARED = ['--server', '--token', '--json'];
