@@ -2,13 +2,7 @@
 export default {
   testEnvironment: '<rootDir>/libs/onnx/test/ort-environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['espalier-source', 'node', 'default'] },
-  roots: [
-    '<rootDir>/libs',
-    '<rootDir>/apps',
-    '<rootDir>/bench',
-    '<rootDir>/docs',
-    '<rootDir>/docker',
-  ],
+  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/bench'],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/'],

@@ -31,6 +31,8 @@ import { Housekeeping } from './persistence/housekeeping.js';
 import { Keyring } from './release/keyring.js';
 import { Releases } from './release/releases.js';
 import { ReleasesController } from './release/releases.controller.js';
+import { DeviceHistory } from './rollout/device-history.js';
+import { DeviceHistoryController } from './rollout/device-history.controller.js';
 import { DeliveryService } from './rollout/delivery.js';
 import { Drafts } from './rollout/drafts.js';
 import { LateJoiners } from './rollout/late-joiners.js';
@@ -73,6 +75,7 @@ export class AppModule {
         AccountsController,
         SessionsController,
         TokensController,
+        DeviceHistoryController,
         FleetController,
         ModelsController,
         PlansController,
@@ -96,6 +99,7 @@ export class AppModule {
         DeclaredRoutes,
         DeliveryService,
         DeviceChannel,
+        DeviceHistory,
         DeviceMessages,
         Devices,
         Drafts,

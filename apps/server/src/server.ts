@@ -4,12 +4,13 @@ import type { AddressInfo } from 'node:net';
 import multipart from '@fastify/multipart';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import { SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
 import { Authentication } from './access/authentication.js';
-import { SECURITY_SCHEME } from './access/least-role.js';
 import { AppModule } from './app.module.js';
 import type { Configuration } from './configuration.js';
+import { describeApi } from './http/api-description.js';
+import { serveConsole } from './http/console-pages.js';
 import { EventStream } from './http/event-stream.js';
 import { Metrics } from './http/metrics.js';
 import { PinoLogger } from './http/pino-logger.js';
@@ -105,13 +106,8 @@ async function listen(
     metrics.observeRequest(request.method, route, reply.statusCode, reply.elapsedTime / 1000);
     done();
   });
-  const description = new DocumentBuilder()
-    .setTitle('Espalier')
-    .setDescription('Train once, fit every device. Errors are problem+json with stable codes.')
-    .setVersion('1')
-    .addBearerAuth({ type: 'http', scheme: 'bearer' }, SECURITY_SCHEME)
-    .build();
-  SwaggerModule.setup('api/docs', app, SwaggerModule.createDocument(app, description));
+  SwaggerModule.setup('api/docs', app, describeApi(app));
+  await serveConsole(adapter.getInstance());
   await app.listen(configuration.port, configuration.host);
   return app;
 }

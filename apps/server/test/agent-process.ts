@@ -32,6 +32,16 @@ export class AgentProcess {
     const { token } = await server.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {
       labels,
     });
+    return AgentProcess.with(token, server, name, flags);
+  }
+
+  /** Starts it with a claim token that it has. */
+  static with(
+    token: string,
+    server: ServerProcess,
+    name: string,
+    flags: readonly string[] = [],
+  ): AgentProcess {
     const folder = mkdtempSync(join(tmpdir(), 'espalier-agent-'));
     const child = spawn(
       process.execPath,

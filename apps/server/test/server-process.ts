@@ -7,7 +7,8 @@ import { fileURLToPath } from 'node:url';
 import type { EnrolResponse } from '@espalier/protocol';
 import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
 
-const ADMIN_PASSWORD = 'a password for tests';
+/** Of the account `admin`. */
+export const ADMIN_PASSWORD = 'a password for tests';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 
 /** An answer of the API. */

@@ -54,14 +54,20 @@ function smallModel(seed: number): { model: Uint8Array; data: (count: number) =>
   return { model: writeModel(model), data };
 }
 
+/** The small model and its data as files. */
+export function smallFiles(seed = 1): Record<'model' | 'calibration' | 'evaluation', Uint8Array> {
+  const { model, data } = smallModel(seed);
+  return { model, calibration: data(400), evaluation: data(400) };
+}
+
 /** Uploads the small model; each seed is another model. */
 export async function uploadSmall(server: ServerProcess, seed = 1): Promise<{ id: string }> {
-  const { model, data } = smallModel(seed);
+  const { model, calibration, evaluation } = smallFiles(seed);
   const blob = (bytes: Uint8Array): Blob => new Blob([Buffer.from(bytes)]);
   const form = new FormData();
   form.set('name', `small-${seed}`);
   form.set('model', blob(model), 'model.onnx');
-  form.set('calibration', blob(data(400)), 'calibration.npz');
-  form.set('evaluation', blob(data(400)), 'evaluation.npz');
+  form.set('calibration', blob(calibration), 'calibration.npz');
+  form.set('evaluation', blob(evaluation), 'evaluation.npz');
   return server.ok('POST', '/api/v1/models', form);
 }

@@ -68,7 +68,7 @@ function includeControls(draft: Draft): void {
 }
 
 /** Numbers of some stages and variants. */
-function numbersOf(
+export function numbersOf(
   draft: Draft,
   stages: readonly number[],
   variantIds: readonly string[],
@@ -86,11 +86,11 @@ function numbersOf(
   return { ...numbers, ...thresholds(draft.spec.gate) };
 }
 
-function liveVariants(draft: Draft): string[] {
+export function liveVariants(draft: Draft): string[] {
   return Object.keys(draft.variants).filter((variantId) => !draft.isHalted(variantId));
 }
 
-function openedStages(draft: Draft): number[] {
+export function openedStages(draft: Draft): number[] {
   return Array.from({ length: draft.stage + 1 }, (_, stage) => stage);
 }
 
@@ -136,7 +136,7 @@ function haltOnEvidence(draft: Draft): void {
 }
 
 /** Every live variant that runs somewhere, judged by the evidence. The controls' stage has none. */
-function judge(draft: Draft): { variantId: string; judged: Judged[] }[] {
+export function judge(draft: Draft): { variantId: string; judged: Judged[] }[] {
   const { stage, evidence, spec, variants } = draft;
   if (stage < 0 || stage >= spec.stages.length || metricsOf(spec).length === 0) return [];
   return liveVariants(draft)

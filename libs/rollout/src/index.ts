@@ -24,6 +24,7 @@ export {
   type RolloutState,
   type RolloutVariant,
 } from './state.js';
+export { gateStandings, type GateStanding } from './standing.js';
 export { replay, step, type StepResult } from './step.js';
 export {
   checkMachine,

@@ -11,7 +11,7 @@ import {
 } from '@espalier/protocol';
 import { z } from 'zod';
 import { notFound } from '../errors.js';
-import type { Device } from '../generated/prisma/client.js';
+import type { Device, Prisma } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, jsonText, toJson } from '../persistence/json.js';
@@ -21,6 +21,7 @@ import {
   type DevicePatch,
   type DeviceQuery,
   type DeviceView,
+  type fleetSummarySchema,
   type profilesSchema,
 } from './schemas.js';
 import { parseSelector, whereSelected } from './selector.js';
@@ -28,6 +29,7 @@ import { parseSelector, whereSelected } from './selector.js';
 const PROFILES_KEPT = 20;
 const KEYS_KEPT = 100_000;
 const keyRowSchema = z.object({ publicKey: z.string() });
+const LABELS_SHOWN = 200;
 
 /** The fleet: who the devices are, what they measured of themselves, what they may spend. */
 @Injectable()
@@ -40,17 +42,46 @@ export class Devices {
   ) {}
 
   async list(query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
+    const { search, state, quarantined, cursor } = query;
+    const { AND } = whereSelected(parseSelector(query.selector), this.database);
+    const where: Prisma.DeviceWhereInput = {
+      AND: [
+        ...AND,
+        ...(search ? [{ OR: [{ id: { contains: search } }, { name: { contains: search } }] }] : []),
+      ],
+      ...(state ? { state } : {}),
+      ...(quarantined === undefined ? {} : { quarantinedAt: quarantined ? { not: null } : null }),
+    };
+    const total = await this.database.read.device.count({ where });
     const rows = await this.database.read.device.findMany({
-      where: {
-        ...whereSelected(parseSelector(query.selector), this.database),
-        ...(query.state ? { state: query.state } : {}),
-        ...(query.cursor ? { id: { gt: query.cursor } } : {}),
-      },
+      where: { ...where, ...(cursor ? { id: { gt: cursor } } : {}) },
       orderBy: { id: 'asc' },
+      skip: query.offset,
       take: query.limit + 1,
     });
     const devices = rows.slice(0, query.limit).map(viewOf);
-    return { devices, next: rows.length > query.limit ? (devices.at(-1)?.id ?? null) : null };
+    const next = rows.length > query.limit ? (devices.at(-1)?.id ?? null) : null;
+    return { devices, total, next };
+  }
+
+  /** The fleet in numbers. */
+  async summary(): Promise<z.infer<typeof fleetSummarySchema>> {
+    const { read, kind } = this.database;
+    const states = await read.device.groupBy({ by: ['state'], _count: true });
+    const each = kind === 'sqlite' ? 'json_each(labels)' : 'jsonb_each_text(labels)';
+    const labels = await read.$queryRawUnsafe<{ key: string; value: string; devices: bigint }[]>(
+      `SELECT each.key, each.value, COUNT(*) AS devices FROM "Device", ${each} AS each
+       GROUP BY each.key, each.value ORDER BY devices DESC, each.key, each.value LIMIT ${LABELS_SHOWN}`,
+    );
+    return {
+      devices: states.reduce((sum, { _count }) => sum + _count, 0),
+      quarantined: await read.device.count({ where: { quarantinedAt: { not: null } } }),
+      states: states.map(({ state, _count }) => ({
+        state: deviceStateSchema.parse(state),
+        devices: _count,
+      })),
+      labels: labels.map((row) => ({ ...row, devices: Number(row.devices) })),
+    };
   }
 
   /** @throws ServerError NOT_FOUND */

@@ -19,6 +19,7 @@ import {
   devicePatchSchema,
   deviceQuerySchema,
   deviceSchema,
+  fleetSummarySchema,
   profilesSchema,
   type ClaimTokenRequest,
   type DevicePatch,
@@ -59,6 +60,13 @@ export class FleetController {
   @Returns(devicePageSchema)
   list(@ZodQuery(deviceQuerySchema) query: DeviceQuery): Promise<z.infer<typeof devicePageSchema>> {
     return this.devices.list(query);
+  }
+
+  @Get('fleet/summary')
+  @LeastRole('viewer')
+  @Returns(fleetSummarySchema)
+  summary(): Promise<z.infer<typeof fleetSummarySchema>> {
+    return this.devices.summary();
   }
 
   @Get('devices/:id')

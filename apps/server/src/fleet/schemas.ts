@@ -38,7 +38,12 @@ export type DeviceState = z.infer<typeof deviceStateSchema>;
 export const deviceQuerySchema = z.object({
   selector: z.string().max(1024).default(''),
   state: deviceStateSchema.optional(),
+  /** Part of the name or id. */
+  search: z.string().max(64).default(''),
+  quarantined: z.stringbool().optional(),
+  /** Start after this device; or, to go anywhere in the list, after so many. */
   cursor: deviceIdSchema.optional(),
+  offset: z.coerce.number().int().min(0).default(0),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
 });
 export type DeviceQuery = z.infer<typeof deviceQuerySchema>;
@@ -70,7 +75,18 @@ export type DeviceView = z.infer<typeof deviceSchema>;
 
 export const devicePageSchema = z.object({
   devices: z.array(deviceSchema),
+  /** Devices that match in all. */
+  total: z.number().int(),
   next: deviceIdSchema.nullable(),
+});
+
+export const fleetSummarySchema = z.object({
+  devices: z.number().int(),
+  quarantined: z.number().int(),
+  /** Devices by state; a state that none has is left out. */
+  states: z.array(z.object({ state: deviceStateSchema, devices: z.number().int() })),
+  /** The labels that most devices carry, the most frequent first. */
+  labels: z.array(z.object({ key: z.string(), value: z.string(), devices: z.number().int() })),
 });
 
 export const profilesSchema = z.object({

@@ -20,7 +20,7 @@ export function parseSelector(text: string): Selector {
 export function whereSelected(
   selector: Selector,
   { kind }: Pick<Database, 'kind'>,
-): Prisma.DeviceWhereInput {
+): { AND: Prisma.DeviceWhereInput[] } {
   return {
     AND: Object.entries(selector).map(([key, value]) => {
       const path = kind === 'sqlite' ? `$."${key}"` : ([key] as unknown as string);

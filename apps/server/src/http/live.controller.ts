@@ -1,4 +1,4 @@
-import { Controller, Get, Header, Redirect, Res, Sse, type MessageEvent } from '@nestjs/common';
+import { Controller, Get, Header, Res, Sse, type MessageEvent } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { filter, interval, map, merge, takeUntil, type Observable } from 'rxjs';
@@ -24,13 +24,6 @@ export class LiveController {
     private readonly channel: DeviceChannel,
     private readonly tokens: Tokens,
   ) {}
-
-  @Get()
-  @LeastRole('public')
-  @Redirect('/api/docs', 302)
-  home(): void {
-    return;
-  }
 
   /** 200 while database and broker are there, else 503; the body says which. */
   @Get('health')

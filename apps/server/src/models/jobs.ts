@@ -25,6 +25,7 @@ import { CompressionFailed, runCompression } from './compression-process.js';
 import { jobSchema, type JobView } from './schemas.js';
 
 const QUEUE_LIMIT = 100;
+const JOBS_LISTED = 20;
 const PROGRESS_EVERY_MS = 250;
 
 /** Compressions, one row each: queued, run in processes of their own, cancelled, resumed at start. */
@@ -82,6 +83,16 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
     );
     await this.fill();
     return viewOf(row);
+  }
+
+  /** The newest jobs of a model. */
+  async of(modelId: string): Promise<{ jobs: JobView[] }> {
+    const rows = await this.database.read.job.findMany({
+      where: { modelId },
+      orderBy: [{ createdAt: 'desc' }, { id: 'asc' }],
+      take: JOBS_LISTED,
+    });
+    return { jobs: rows.map(viewOf) };
   }
 
   /** @throws ServerError NOT_FOUND */

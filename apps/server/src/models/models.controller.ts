@@ -10,6 +10,7 @@ import { Jobs } from './jobs.js';
 import { Library } from './library.js';
 import {
   candidateListSchema,
+  jobListSchema,
   jobSchema,
   modelListSchema,
   modelSchema,
@@ -85,6 +86,14 @@ export class ModelsController {
   @Returns(candidateListSchema)
   async candidates(@Param('id') id: string): Promise<{ candidates: CandidateView[] }> {
     return { candidates: await this.library.candidates(id) };
+  }
+
+  @Get('models/:id/jobs')
+  @LeastRole('viewer')
+  @Returns(jobListSchema)
+  async jobsOf(@Param('id') id: string): Promise<{ jobs: JobView[] }> {
+    await this.library.get(id);
+    return this.jobs.of(id);
   }
 
   @Get('jobs/:id')

@@ -30,6 +30,8 @@ export const jobSchema = z.object({
 });
 export type JobView = z.infer<typeof jobSchema>;
 
+export const jobListSchema = z.object({ jobs: z.array(jobSchema) });
+
 export const candidateSchema = z.object({
   id: z.string(),
   modelId: z.string(),

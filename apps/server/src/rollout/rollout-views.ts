@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Injectable } from '@nestjs/common';
 import {
   count,
+  gateStandings,
   replay,
   rewindRollout,
   ROLLOUT_STATUSES,
@@ -36,12 +37,25 @@ export class RolloutViews {
       orderBy: [{ createdAt: 'desc' }, { id: 'asc' }],
       take: LISTED,
     });
-    return { rollouts: rows.map(summaryOf) };
+    const ids = [...new Set(rows.map(({ releaseId }) => releaseId))];
+    const releases = new Map(
+      (
+        await this.database.read.release.findMany({
+          where: { id: { in: ids } },
+          select: { id: true, modelName: true, version: true },
+        })
+      ).map((release) => [release.id, release]),
+    );
+    return { rollouts: rows.map((row) => summaryOf(row, releases.get(row.releaseId))) };
   }
 
   /** @throws ServerError NOT_FOUND */
   async get(id: string): Promise<RolloutView> {
     const row = await this.row(id);
+    const release = await this.database.read.release.findUnique({
+      where: { id: row.releaseId },
+      select: { modelName: true, version: true },
+    });
     const state = await this.store.load(this.database.read, id);
     const targets = await this.database.read.target.findMany({
       where: { rolloutId: id },
@@ -52,8 +66,10 @@ export class RolloutViews {
       const bytes = Number(sentBytes) + this.delivery.unsavedBytes(deviceId, generation);
       sent.set(deviceId, (sent.get(deviceId) ?? 0) + bytes);
     }
+    const now = Date.now();
+    const evidence = await this.evidence.of(state, row.releaseId, now);
     return {
-      ...summaryOf(row),
+      ...summaryOf(row, release),
       spec: state.spec,
       stage: state.stage,
       stages: stageNames(state.spec).map((name, stage) => {
@@ -62,7 +78,11 @@ export class RolloutViews {
         return { name, percent: state.spec.stages[stage]?.percent ?? null, devices, counts };
       }),
       haltedVariants: [...state.haltedVariants],
-      evidence: await this.evidence.of(state, row.releaseId, Date.now()),
+      evidence,
+      gates: gateStandings(state, evidence, now).map((gate) => ({
+        ...gate,
+        numbers: gate.numbers && { ...gate.numbers },
+      })),
       devices: [...state.devices.values()].map((record) => ({
         deviceId: record.deviceId,
         variantId: record.variantId,
@@ -131,9 +151,14 @@ export class RolloutViews {
   }
 }
 
-function summaryOf(row: Rollout): RolloutSummary {
+function summaryOf(
+  row: Rollout,
+  release: { modelName: string; version: number } | null | undefined,
+): RolloutSummary {
   return {
     id: row.id,
+    model: release?.modelName ?? row.releaseId,
+    version: release?.version ?? 0,
     releaseId: row.releaseId,
     planId: row.planId,
     status: statusOf(row.status),

@@ -1,6 +1,7 @@
-import { failureSchema, instantSchema } from '@espalier/protocol';
+import { failureSchema, instantSchema, sha256Schema } from '@espalier/protocol';
 import { DEVICE_STATUSES, ROLLOUT_STATUSES, rolloutSpecSchema } from '@espalier/rollout';
 import { z } from 'zod';
+import { assignmentSchema } from '../tuning/schemas.js';
 
 export const rolloutRequestSchema = rolloutSpecSchema.extend({
   releaseId: z.string(),
@@ -32,6 +33,9 @@ export type AbortRequest = z.infer<typeof abortSchema>;
 
 export const rolloutSummarySchema = z.object({
   id: z.string(),
+  /** The release's model and version. */
+  model: z.string(),
+  version: z.number().int(),
   releaseId: z.string(),
   planId: z.string(),
   status: z.enum(ROLLOUT_STATUSES),
@@ -61,6 +65,17 @@ export const rolloutViewSchema = rolloutSummarySchema.extend({
   haltedVariants: z.array(z.string()),
   /** What the gates see now, by variant; null before the start and where no gate asks for it. */
   evidence: z.record(z.string(), z.record(z.string(), z.unknown())).nullable(),
+  /** How each gate of the open stage stands, and the numbers that it follows from. */
+  gates: z.array(
+    z.object({
+      rule: z.string(),
+      /** Null: the stage as a whole. */
+      variantId: z.string().nullable(),
+      verdict: z.enum(['halt', 'wait', 'hold', 'pass']),
+      /** Null: nothing was measured. */
+      numbers: z.record(z.string(), z.unknown()).nullable(),
+    }),
+  ),
   devices: z.array(
     z.object({
       deviceId: z.string(),
@@ -122,3 +137,36 @@ export const replaySchema = z.object({
   /** Whether the recorded events lead to the recorded decisions, number for number. */
   identical: z.boolean(),
 });
+
+export const deviceTargetsSchema = z.object({
+  targets: z.array(
+    z.object({
+      generation: z.number().int(),
+      purpose: z.enum(['update', 'revert']),
+      rolloutId: z.string().nullable(),
+      releaseId: z.string(),
+      modelId: z.string().nullable(),
+      model: z.string().nullable(),
+      version: z.number().int().nullable(),
+      variantId: z.string(),
+      modelSha256: sha256Schema,
+      createdAt: instantSchema,
+      sentBytes: z.number().int(),
+    }),
+  ),
+});
+export type DeviceTargets = z.infer<typeof deviceTargetsSchema>;
+
+export const deviceChoiceSchema = z.object({
+  /** Null: no rollout took the device yet. */
+  choice: z
+    .object({
+      rolloutId: z.string(),
+      planId: z.string(),
+      modelId: z.string(),
+      plannedAt: instantSchema,
+      assignment: assignmentSchema,
+    })
+    .nullable(),
+});
+export type DeviceChoice = z.infer<typeof deviceChoiceSchema>;

@@ -1,12 +1,19 @@
 import { Injectable } from '@nestjs/common';
-import { budgetSchema, labelsSchema, type Budget } from '@espalier/protocol';
+import {
+  budgetSchema,
+  labelsSchema,
+  selects,
+  type Budget,
+  type Selector,
+} from '@espalier/protocol';
 import { layeredBudget } from '@espalier/tuning';
 import type { z } from 'zod';
 import { parseSelector } from '../fleet/selector.js';
+import { notFound } from '../errors.js';
 import type { Device } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
-import type { GroupBudgetRequest, groupBudgetsSchema } from './schemas.js';
+import type { DeviceBudget, GroupBudgetRequest, groupBudgetsSchema } from './schemas.js';
 
 /** Gives the budget that holds for a device. */
 export type BudgetOf = (device: Pick<Device, 'labels' | 'budget'>) => Budget;
@@ -47,19 +54,37 @@ export class GroupBudgets {
 
   /** The rule by which a device's budget is found, as it is now. */
   async rule(): Promise<BudgetOf> {
-    const { budgets } = await this.list();
-    const layers = budgets
-      .map(({ selector, budget }) => ({ labels: Object.entries(parseSelector(selector)), budget }))
-      .sort((a, b) => a.labels.length - b.labels.length);
+    const layers = await this.layers();
     return (device) => {
-      const own = fromJson(labelsSchema, device.labels);
       const matching = layers.filter(({ labels }) =>
-        labels.every(([key, value]) => own[key] === value),
+        selects(labels, fromJson(labelsSchema, device.labels)),
       );
       return layeredBudget([
         ...matching.map(({ budget }) => budget),
         fromJson(budgetSchema, device.budget),
       ]);
     };
+  }
+
+  /** The budget of one device, and what it comes from. @throws ServerError NOT_FOUND */
+  async of(deviceId: string): Promise<DeviceBudget> {
+    const device = await this.database.read.device.findUnique({ where: { id: deviceId } });
+    if (!device) throw notFound(`device ${deviceId}`);
+    const labels = fromJson(labelsSchema, device.labels);
+    const groups = (await this.layers()).filter((layer) => selects(layer.labels, labels));
+    const own = fromJson(budgetSchema, device.budget);
+    return {
+      effective: layeredBudget([...groups.map(({ budget }) => budget), own]),
+      groups: groups.map(({ selector, budget }) => ({ selector, budget })),
+      own,
+    };
+  }
+
+  /** The least particular first. */
+  private async layers(): Promise<{ selector: string; labels: Selector; budget: Budget }[]> {
+    const { budgets } = await this.list();
+    return budgets
+      .map(({ selector, budget }) => ({ selector, labels: parseSelector(selector), budget }))
+      .sort((a, b) => Object.keys(a.labels).length - Object.keys(b.labels).length);
   }
 }

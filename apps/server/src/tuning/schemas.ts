@@ -73,6 +73,14 @@ export const groupBudgetsSchema = z.object({
   ),
 });
 
+/** The budget that holds for a device, and what it comes from, the least particular first. */
+export const deviceBudgetSchema = z.object({
+  effective: budgetSchema,
+  groups: z.array(z.object({ selector: z.string(), budget: budgetSchema })),
+  own: budgetSchema,
+});
+export type DeviceBudget = z.infer<typeof deviceBudgetSchema>;
+
 export const policyRequestSchema = z.strictObject({
   releaseId: z.string(),
   selector: selectorSchema.default(''),

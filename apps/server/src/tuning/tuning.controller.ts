@@ -8,6 +8,7 @@ import { GroupBudgets } from './group-budgets.js';
 import { Policies } from './policies.js';
 import { Proposals } from './proposals.js';
 import {
+  deviceBudgetSchema,
   groupBudgetRequestSchema,
   groupBudgetsSchema,
   policiesSchema,
@@ -15,6 +16,7 @@ import {
   policySchema,
   proposalSchema,
   proposalsSchema,
+  type DeviceBudget,
   type GroupBudgetRequest,
   type PolicyRequest,
   type PolicyView,
@@ -46,6 +48,14 @@ export class TuningController {
     @ZodBody(groupBudgetRequestSchema) request: GroupBudgetRequest,
   ): Promise<z.infer<typeof groupBudgetsSchema>> {
     return this.budgets.put(request);
+  }
+
+  /** The budget that holds for a device: the groups' that it belongs to, and its own over them. */
+  @Get('devices/:id/budget')
+  @LeastRole('viewer')
+  @Returns(deviceBudgetSchema)
+  budgetOf(@Param('id') id: string): Promise<DeviceBudget> {
+    return this.budgets.of(id);
   }
 
   @Get('policies')

@@ -1,0 +1,139 @@
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { api, taken } from './client';
+import type { DeviceState } from './types';
+
+/** Asked again this often where no event tells of a change. */
+const SLOWLY_MS = 15_000;
+
+/** Which devices a list is about. */
+export interface FleetFilter {
+  readonly selector: string;
+  readonly search: string;
+  readonly state: DeviceState | null;
+  readonly quarantined: boolean;
+}
+
+export const PAGE_OF_DEVICES = 100;
+
+/** Every question that the console asks. The first word of a key is what a live event renews. */
+export const queries = {
+  fleetSummary: () =>
+    queryOptions({
+      queryKey: ['devices', 'summary'],
+      queryFn: () => taken(api.GET('/api/v1/fleet/summary')),
+      refetchInterval: SLOWLY_MS,
+    }),
+  devices: (filter: FleetFilter, page: number) =>
+    queryOptions({
+      queryKey: ['devices', 'page', filter, page],
+      queryFn: () =>
+        taken(
+          api.GET('/api/v1/devices', {
+            params: {
+              query: {
+                selector: filter.selector,
+                search: filter.search,
+                ...(filter.state ? { state: filter.state } : {}),
+                ...(filter.quarantined ? { quarantined: 'true' } : {}),
+                offset: page * PAGE_OF_DEVICES,
+                limit: PAGE_OF_DEVICES,
+              },
+            },
+          }),
+        ),
+      placeholderData: keepPreviousData,
+    }),
+  device: (id: string) =>
+    queryOptions({
+      queryKey: ['devices', id],
+      queryFn: () => taken(api.GET('/api/v1/devices/{id}', at(id))),
+      refetchInterval: SLOWLY_MS,
+    }),
+  deviceBudget: (id: string) =>
+    queryOptions({
+      queryKey: ['devices', id, 'budget'],
+      queryFn: () => taken(api.GET('/api/v1/devices/{id}/budget', at(id))),
+    }),
+  profiles: (id: string) =>
+    queryOptions({
+      queryKey: ['devices', id, 'profiles'],
+      queryFn: () => taken(api.GET('/api/v1/devices/{id}/profiles', at(id))),
+      refetchInterval: SLOWLY_MS,
+    }),
+  targets: (id: string) =>
+    queryOptions({
+      queryKey: ['devices', id, 'targets'],
+      queryFn: () => taken(api.GET('/api/v1/devices/{id}/targets', at(id))),
+    }),
+  choice: (id: string) =>
+    queryOptions({
+      queryKey: ['devices', id, 'choice'],
+      queryFn: () => taken(api.GET('/api/v1/devices/{id}/choice', at(id))),
+    }),
+  telemetry: (id: string) =>
+    queryOptions({
+      queryKey: ['telemetry', id],
+      queryFn: () =>
+        taken(
+          api.GET('/api/v1/devices/{id}/telemetry', {
+            params: { path: { id }, query: { limit: 200 } },
+          }),
+        ),
+      refetchInterval: 5_000,
+    }),
+  budgets: () =>
+    queryOptions({
+      queryKey: ['budgets'],
+      queryFn: () => taken(api.GET('/api/v1/budgets')),
+    }),
+  models: () =>
+    queryOptions({ queryKey: ['models'], queryFn: () => taken(api.GET('/api/v1/models')) }),
+  model: (id: string) =>
+    queryOptions({
+      queryKey: ['models', id],
+      queryFn: () => taken(api.GET('/api/v1/models/{id}', at(id))),
+    }),
+  candidates: (id: string) =>
+    queryOptions({
+      queryKey: ['jobs', 'candidates', id],
+      queryFn: () => taken(api.GET('/api/v1/models/{id}/candidates', at(id))),
+    }),
+  jobs: (modelId: string) =>
+    queryOptions({
+      queryKey: ['jobs', 'of', modelId],
+      queryFn: () => taken(api.GET('/api/v1/models/{id}/jobs', at(modelId))),
+      refetchInterval: SLOWLY_MS,
+    }),
+  releases: () =>
+    queryOptions({ queryKey: ['releases'], queryFn: () => taken(api.GET('/api/v1/releases')) }),
+  release: (id: string) =>
+    queryOptions({
+      queryKey: ['releases', id],
+      queryFn: () => taken(api.GET('/api/v1/releases/{id}', at(id))),
+    }),
+  planPreview: (modelId: string, selector: string) =>
+    queryOptions({
+      queryKey: ['plan', modelId, selector],
+      queryFn: () => taken(api.POST('/api/v1/plans/preview', { body: { modelId, selector } })),
+    }),
+  rollouts: () =>
+    queryOptions({
+      queryKey: ['rollouts'],
+      queryFn: () => taken(api.GET('/api/v1/rollouts')),
+      refetchInterval: SLOWLY_MS,
+    }),
+  rollout: (id: string) =>
+    queryOptions({
+      queryKey: ['rollouts', id],
+      queryFn: () => taken(api.GET('/api/v1/rollouts/{id}', at(id))),
+      // Gates follow telemetry, which no event tells of.
+      refetchInterval: 3_000,
+    }),
+  decisions: (id: string) =>
+    queryOptions({
+      queryKey: ['rollouts', id, 'decisions'],
+      queryFn: () => taken(api.GET('/api/v1/rollouts/{id}/decisions', at(id))),
+    }),
+};
+
+const at = (id: string) => ({ params: { path: { id } } });

@@ -1,0 +1,88 @@
+import { Table } from '@mantine/core';
+import { useQuery } from '@tanstack/react-query';
+import { Link } from 'react-router';
+import { queries } from '../api/queries';
+import type { Choice } from '../api/types';
+import { instant, milliseconds, points } from '../parts/format';
+import { Facts, Part } from '../parts/page';
+import { Answer, Empty } from '../parts/states';
+
+/** Why the device has its variant: what the plan behind its last rollout said. */
+export function DeviceChoice({ id }: { id: string }) {
+  const choice = useQuery(queries.choice(id));
+  return (
+    <Part title="Why this variant">
+      <Answer query={choice} what="the reasons">
+        {({ choice: found }) =>
+          found ? (
+            <Reasons choice={found} />
+          ) : (
+            <Empty title="No plan behind it yet">
+              <Link to="/plan">Preview a plan</Link> to see what it would get, and why.
+            </Empty>
+          )
+        }
+      </Answer>
+    </Part>
+  );
+}
+
+function Reasons({ choice }: { choice: Choice }) {
+  const { assignment, plannedAt, rolloutId, modelId } = choice;
+  const { candidateId, predictedLatencyMs, reasons, excluded, wouldFit, loss } = assignment;
+  return (
+    <div className="column">
+      <Facts
+        facts={[
+          [
+            'Chosen',
+            candidateId ? (
+              <Link key="c" to={`/models/${modelId}?candidate=${candidateId}`} className="mono">
+                {candidateId}
+              </Link>
+            ) : (
+              'nothing fits'
+            ),
+          ],
+          [
+            'Predicted latency',
+            predictedLatencyMs === null ? '–' : milliseconds(predictedLatencyMs),
+          ],
+          ...(loss === undefined || loss === 0
+            ? []
+            : [['Given up so that the fleet needs few variants', points(-loss)] as const]),
+          ['Planned', instant(plannedAt)],
+          [
+            'For',
+            <Link key="r" to={`/rollouts/${rolloutId}`}>
+              {rolloutId}
+            </Link>,
+          ],
+        ]}
+      />
+      <ul className="plain-list">
+        {reasons.map((reason) => (
+          <li key={reason}>{reason}</li>
+        ))}
+        {wouldFit && <li>{wouldFit.text}</li>}
+      </ul>
+      {excluded.length > 0 && (
+        <details>
+          <summary>{excluded.length} candidates were excluded</summary>
+          <div className="scroller">
+            <Table>
+              <Table.Tbody>
+                {excluded.map(({ candidateId: other, why }) => (
+                  <Table.Tr key={other}>
+                    <Table.Td className="mono">{other}</Table.Td>
+                    <Table.Td className="wrap">{why}</Table.Td>
+                  </Table.Tr>
+                ))}
+              </Table.Tbody>
+            </Table>
+          </div>
+        </details>
+      )}
+    </div>
+  );
+}
