@@ -117,6 +117,6 @@ export default tseslint.config(
       parserOptions: { ecmaFeatures: { jsx: true } },
     },
   },
-  { files: ['**/*.mjs', 'bench/**'], rules: { 'no-console': 'off' } },
+  { files: ['**/*.mjs', 'bench/**', 'docs/**', 'docker/**'], rules: { 'no-console': 'off' } },
   ...boundaries,
 );

@@ -2,7 +2,13 @@
 export default {
   testEnvironment: '<rootDir>/libs/onnx/test/ort-environment.mjs',
   testEnvironmentOptions: { customExportConditions: ['espalier-source', 'node', 'default'] },
-  roots: ['<rootDir>/libs', '<rootDir>/apps', '<rootDir>/bench'],
+  roots: [
+    '<rootDir>/libs',
+    '<rootDir>/apps',
+    '<rootDir>/bench',
+    '<rootDir>/docs',
+    '<rootDir>/docker',
+  ],
   testMatch: ['**/*.spec.ts'],
   testPathIgnorePatterns: ['/node_modules/', '/dist/'],
   modulePathIgnorePatterns: ['/dist/'],

@@ -2,6 +2,7 @@ import { labelsSchema } from '@espalier/protocol';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { AGENT_VERSION } from './version.js';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -45,10 +46,20 @@ interface Given {
 }
 
 /** Reads the command line; prints help or what is wrong, and exits with 2 if something is. */
-export function parseOptions(argv: readonly string[]): AgentOptions {
-  const command = new Command('espalier-agent')
+export const parseOptions = (argv: readonly string[]): AgentOptions =>
+  optionsOf(agentCommand().parse(argv).opts<Given>());
+
+/** The command line of the agent. */
+export function agentCommand(): Command {
+  return new Command('espalier-agent')
     .description('Runs the model that the fleet server chooses for this device.')
-    .requiredOption('--server <url>', 'address of the server, as http://host:port', url)
+    .version(AGENT_VERSION)
+    .addOption(
+      new Option('--server <url>', 'address of the server, as http://host:port')
+        .env('ESPALIER_SERVER')
+        .argParser(url)
+        .makeOptionMandatory(),
+    )
     .addOption(
       new Option('--token <token>', 'claim token; needed until the device is enrolled').env(
         'ESPALIER_CLAIM_TOKEN',
@@ -82,7 +93,6 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
         .default('info'),
     )
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-  return optionsOf(command.parse(argv).opts<Given>());
 }
 
 function optionsOf(given: Given): AgentOptions {

@@ -9,9 +9,11 @@ const flag = z
   .default('0')
   .transform((value) => value === '1');
 
-const environmentSchema = z.object({
-  /** Address and port of the HTTP API; port 0 takes a free one. */
+/** The environment variables; each says what it is in the comment above it. */
+export const environmentSchema = z.object({
+  /** Address that the HTTP API listens on. */
   HOST: z.string().min(1).default('127.0.0.1'),
+  /** Its port; 0 takes a free one. */
   PORT: port.default(8080),
   /** Where keys, models and the database live. */
   DATA_DIR: z.string().min(1).default('.espalier'),
@@ -31,6 +33,7 @@ const environmentSchema = z.object({
   BROKER_PUBLIC_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
   /** Port of the server's own broker. */
   BROKER_PORT: port.default(1883),
+  /** Address that it listens on. */
   BROKER_HOST: z.string().min(1).default('127.0.0.1'),
   /** Password of the account `admin`, which the first start makes; without it a random one is made. */
   ESPALIER_ADMIN_PASSWORD: z.string().min(12).max(256).optional(),
@@ -41,14 +44,17 @@ const environmentSchema = z.object({
     .string()
     .default('')
     .transform((value) => value.split(',').filter((key) => key !== '')),
+  /** What is logged to stderr. */
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
-  /** Largest model and largest data file that may be uploaded, MiB. */
+  /** Largest model that may be uploaded, MiB. */
   MAX_MODEL_MIB: z.coerce.number().int().min(1).max(4096).default(1024),
+  /** Largest data file that may be uploaded, MiB. */
   MAX_DATASET_MIB: z.coerce.number().int().min(1).max(8192).default(2048),
   /** Compressions at once; each has a process of its own. */
   COMPRESSION_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
-  /** Most KiB of chunks in a second: sent in all (a broadcast counts once), and to one device. */
+  /** Most KiB of chunks sent in a second in all; a broadcast counts once. */
   DELIVERY_KIB_PER_SECOND: z.coerce.number().positive().optional(),
+  /** Most KiB of chunks sent to one device in a second. */
   DELIVERY_DEVICE_KIB_PER_SECOND: z.coerce.number().positive().optional(),
   /** Days that telemetry windows are kept. */
   TELEMETRY_DAYS: z.coerce.number().min(0.01).max(3650).default(30),

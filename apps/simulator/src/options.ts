@@ -16,9 +16,9 @@ interface Given {
   awayMs: number;
 }
 
-/** Reads the command line; prints help or what is wrong, and exits with 2 if something is. */
-export function parseOptions(argv: readonly string[]): SimulationOptions {
-  const command = new Command('espalier-simulator')
+/** The command line of the simulator. */
+export function simulatorCommand(): Command {
+  return new Command('espalier-simulator')
     .description('Many simulated devices in one process. They load no model and measure nothing.')
     .requiredOption('--server <url>', 'address of the server, as http://host:port', url)
     .addOption(
@@ -40,7 +40,11 @@ export function parseOptions(argv: readonly string[]): SimulationOptions {
     )
     .option('--away-ms <ms>', 'how long a cut or restarted device stays away', count, 2000)
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
-  const given = command.parse(argv).opts<Given>();
+}
+
+/** Reads the command line; prints help or what is wrong, and exits with 2 if something is. */
+export function parseOptions(argv: readonly string[]): SimulationOptions {
+  const given = simulatorCommand().parse(argv).opts<Given>();
   return {
     site: { url: given.server, apiToken: given.token },
     devices: given.devices,
