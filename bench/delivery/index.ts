@@ -14,13 +14,17 @@ import { Server } from './server.js';
 const DEVICES = 1000;
 const STALL_ROUNDS = 3;
 
+const PARTS = ['rollout', 'resume', 'stall', 'halt'] as const;
+type Part = (typeof PARTS)[number];
+
+/** What belongs to a part that was not run is null. */
 const resultSchema = z.strictObject({
   devices: z.number(),
   bytes: z.number(),
-  seconds: z.number(),
-  haltMs: z.number(),
-  stalledSlowdown: z.number(),
-  resumedBytesShare: z.number(),
+  seconds: z.number().nullable(),
+  haltMs: z.number().nullable(),
+  stalledSlowdown: z.number().nullable(),
+  resumedBytesShare: z.number().nullable(),
 });
 
 /** Delivery to simulated devices; simulator, broker and server are processes of their own. */
@@ -31,46 +35,67 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     devices: { type: 'string', default: String(DEVICES) },
     /** A folder that keeps the server's data, so that a later run need not make the variant again. */
     keep: { type: 'string' },
+    /** One of the parts alone: rollout, resume, stall or halt. */
+    part: { type: 'string' },
+    /** A folder for processor profiles of the server. */
+    profile: { type: 'string' },
   },
   document: resultSchema,
   run: async ({ values, note }) => {
     const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
     try {
-      const { broker, devices, keep } = values;
+      const { broker, devices, keep, part, profile } = values;
       const dataDir = typeof keep === 'string' ? keep : join(folder, 'server');
-      return await measure({ folder, dataDir }, brokerOf(broker), Number(devices), note);
+      const setting = {
+        folder,
+        dataDir,
+        profileDir: typeof profile === 'string' ? profile : null,
+        brokerName: oneOf(BROKERS, '--broker', broker),
+        devices: Number(devices),
+        parts: part === undefined ? PARTS : [oneOf(PARTS, '--part', part)],
+      };
+      return await measure(setting, note);
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   },
 };
 
-function brokerOf(value: unknown): BrokerName {
-  const name = BROKERS.find((known) => known === value);
-  if (name) return name;
-  throw new BenchError('BENCH_USAGE', `--broker must be one of ${BROKERS.join(', ')}.`);
+function oneOf<T extends string>(known: readonly T[], option: string, value: unknown): T {
+  const found = known.find((one) => one === value);
+  if (found) return found;
+  throw new BenchError('BENCH_USAGE', `${option} must be one of ${known.join(', ')}.`);
+}
+
+interface Setting {
+  readonly folder: string;
+  readonly dataDir: string;
+  readonly profileDir: string | null;
+  readonly brokerName: BrokerName;
+  readonly devices: number;
+  readonly parts: readonly Part[];
 }
 
 async function measure(
-  { folder, dataDir }: { readonly folder: string; readonly dataDir: string },
-  brokerName: BrokerName,
-  devices: number,
+  { folder, dataDir, profileDir, brokerName, devices, parts }: Setting,
   note: BenchContext['note'],
 ): Promise<z.infer<typeof resultSchema>> {
-  const server = new Server(dataDir);
+  const server = new Server(dataDir, profileDir);
   await server.start({ BROKER_PORT: '0', LOG_LEVEL: 'warn' });
   const credentialKey = await onlineKey(server);
   const variant = await makeVariant(server);
   await server.stop();
   note(`the variant has ${variant.artifact.bytes} bytes; the broker is ${brokerName}`);
   const broker = await startBroker(brokerName, folder, credentialKey);
+  const site = { server, broker, variant, note };
+  const ifAsked = <T>(part: Part, run: () => Promise<T>): Promise<T | null> =>
+    parts.includes(part) ? run() : Promise.resolve(null);
   try {
     await server.start({ BROKER_URL: broker.serverUrl });
-    const site = { server, broker, variant, note };
-    const seconds = await wholeFleet(site, devices);
-    const resumedBytesShare = await cutDevices(site);
-    const stalledSlowdown = await stalledDevice(site, STALL_ROUNDS);
-    const haltMs = await haltInTheMiddle(site);
+    const seconds = await ifAsked('rollout', () => wholeFleet(site, devices));
+    const resumedBytesShare = await ifAsked('resume', () => cutDevices(site));
+    const stalledSlowdown = await ifAsked('stall', () => stalledDevice(site, STALL_ROUNDS));
+    const haltMs = await ifAsked('halt', () => haltInTheMiddle(site));
     const bytes = variant.artifact.bytes;
     return { devices, bytes, seconds, haltMs, stalledSlowdown, resumedBytesShare };
   } finally {

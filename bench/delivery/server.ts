@@ -12,7 +12,11 @@ export class Server {
   /** When a decision of a rollout was committed, milliseconds since 1970. */
   readonly decisions: { readonly at: number; readonly outcome: string }[] = [];
 
-  constructor(private readonly dataDir: string) {}
+  /** @param profileDir where processor profiles go; null: none are made */
+  constructor(
+    private readonly dataDir: string,
+    private readonly profileDir: string | null = null,
+  ) {}
 
   get url(): string {
     return this.#url;
@@ -27,7 +31,7 @@ export class Server {
     this.#url = '';
     this.#child = new Child(
       process.execPath,
-      [MAIN],
+      [...this.#profiling(), MAIN],
       {
         ...{ DATA_DIR: this.dataDir, PORT: '0', ESPALIER_SELF_SIGN: '1' },
         ...{ ESPALIER_ADMIN_PASSWORD: ADMIN_PASSWORD, ...environment },
@@ -59,6 +63,10 @@ export class Server {
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return JSON.parse(text) as T;
+  }
+
+  #profiling(): string[] {
+    return this.profileDir === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.profileDir];
   }
 
   #read(line: string): void {

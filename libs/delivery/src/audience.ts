@@ -14,6 +14,8 @@ export interface Member {
   held: Bitmap;
   /** What it asked for and was not sent. */
   readonly wants: Set<number>;
+  /** How many of the last broadcasts it may still be about to get. */
+  underWay: number;
   readonly bucket: TokenBucket;
 }
 
@@ -48,6 +50,7 @@ export class Audience {
 
   /** Notes what a member asks for, but for what was broadcast a moment ago. */
   ask(member: Member, indices: readonly number[], now: number): void {
+    member.underWay = this.#underWay(member);
     for (const index of indices) {
       if (this.#isUnderWay(member, index, now)) continue;
       member.wants.add(index);
@@ -78,7 +81,7 @@ export class Audience {
   waitForHalf(receivers: readonly Member[], now: number): number {
     const wait = this.#lastCastAt + UNDER_WAY_MS - now;
     if (wait <= 0) return 0;
-    const ready = receivers.filter((member) => this.#underWay(member) < CAST_WINDOW).length;
+    const ready = receivers.filter(({ underWay }) => underWay < CAST_WINDOW).length;
     return ready * 2 >= receivers.length ? 0 : wait;
   }
 
@@ -96,6 +99,7 @@ export class Audience {
     if (this.#casts.length > 2 * CAST_WINDOW) this.#casts.shift();
     for (const member of this.wanted.get(index) ?? []) member.wants.delete(index);
     this.wanted.delete(index);
+    for (const member of this.members.values()) member.underWay = this.#underWay(member);
   }
 
   /** Forgets members that are gone; whoever is not comes back with its next need. */
@@ -115,7 +119,6 @@ export class Audience {
     return castAt >= member.joinedAt && castAt >= now - UNDER_WAY_MS;
   }
 
-  /** How many of the last broadcasts a member may still be about to get. */
   #underWay(member: Member): number {
     let count = 0;
     for (const index of this.#casts) {

@@ -187,7 +187,8 @@ export class Distribution {
   ): Member {
     const bucket = new TokenBucket(this.rates.device, LIMITS.chunkBytes, now);
     const wants = new Set<number>();
-    const member = { deviceId, generation, joinedAt: now, heardAt: now, held, wants, bucket };
+    const times = { joinedAt: now, heardAt: now };
+    const member = { deviceId, generation, ...times, held, wants, underWay: 0, bucket };
     audience.members.set(deviceId, member);
     this.#audienceOf.set(deviceId, audience);
     return member;

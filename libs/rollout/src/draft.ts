@@ -146,6 +146,8 @@ export class Draft {
     if (!before) return false;
     const status = follow(TABLE.device, before.status, move);
     if (status === null) return false;
+    // As when a device at work says once more that it works: nothing to store.
+    if (status === before.status && Object.keys(change).length === 0) return true;
     const after: DeviceRecord = {
       ...before,
       ...change,

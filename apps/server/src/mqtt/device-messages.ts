@@ -15,7 +15,7 @@ import { Devices } from '../fleet/devices.js';
 import { ServerError } from '../errors.js';
 import { Metrics } from '../http/metrics.js';
 import { Database, type Transaction } from '../persistence/database.js';
-import { Rollouts } from '../rollout/rollouts.js';
+import { Rollouts, type AfterCommit } from '../rollout/rollouts.js';
 import { Telemetry } from '../telemetry/telemetry.js';
 import { DeviceChannel } from './device-channel.js';
 
@@ -126,28 +126,36 @@ export class DeviceMessages implements OnModuleDestroy {
   ): Promise<void> {
     const report = this.rollouts.verify(deviceId, message.body.report, publicKey);
     if (!WANTS_CHUNKS.includes(report.state)) this.delivery.finished(deviceId, report.generation);
-    let after: () => Promise<void> = () => Promise.resolve();
-    await this.once(deviceId, message, async (transaction) => {
-      after = await this.rollouts.takeReport(transaction, deviceId, report);
-    });
-    await after();
+    let after: AfterCommit = () => Promise.resolve();
+    await this.once(
+      deviceId,
+      message,
+      async (transaction) => {
+        after = await this.rollouts.takeReport(transaction, deviceId, report);
+      },
+      { committed: () => after() },
+    );
   }
 
-  /** Commits a message unless its id was committed before, then acknowledges it either way. */
+  /**
+   * Commits a message unless its id was committed before, then acknowledges it either way; what the
+   * commit leads to, as a halt, does not wait for that.
+   */
   private async once(
     deviceId: string,
     message: { readonly id: string },
     write: (transaction: Transaction) => Promise<void>,
-    patience: { readonly patient?: boolean } = {},
+    { patient = false, committed }: { patient?: boolean; committed?: AfterCommit } = {},
   ): Promise<void> {
-    await this.database.write(async (transaction) => {
+    const job = async (transaction: Transaction): Promise<void> => {
       const added = await transaction.sql.run(
         `INSERT INTO "Inbox" ("deviceId", "messageId", "receivedAt") VALUES (?, ?, ?)
          ON CONFLICT DO NOTHING`,
         [deviceId, message.id, new Date()],
       );
       if (added > 0) await write(transaction);
-    }, patience);
-    await this.channel.publish(deviceId, 'ack', { of: message.id });
+    };
+    await this.database.write(job, { patient });
+    await Promise.all([committed?.(), this.channel.publish(deviceId, 'ack', { of: message.id })]);
   }
 }

@@ -30,6 +30,7 @@ export class DeliveryService implements OnModuleDestroy {
   private broadcasting = 0;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
+  private soon: NodeJS.Immediate | undefined;
   private unsaved = new Map<string, { deviceId: string; generation: number; bytes: number }>();
 
   constructor(
@@ -62,7 +63,7 @@ export class DeliveryService implements OnModuleDestroy {
 
   /** Queues what a device needs, as far as it is on offer to it. */
   async answer(deviceId: string, need: Need): Promise<void> {
-    const offer = await this.offerFor(deviceId, need.generation);
+    const offer = await this.offerTo(deviceId);
     const answer = this.distribution.want(
       deviceId,
       need,
@@ -70,7 +71,7 @@ export class DeliveryService implements OnModuleDestroy {
       performance.now(),
     );
     if (answer.kind === 'refuse') this.logger.debug({ msg: 'need refused', deviceId, answer });
-    else this.pump();
+    else this.pumpSoon();
   }
 
   /** Payload bytes sent for a target that are not in the database yet. */
@@ -100,12 +101,11 @@ export class DeliveryService implements OnModuleDestroy {
     await this.save();
   }
 
-  /** The offer of a generation; one that changes while it is read is read again. */
-  private async offerFor(deviceId: string, generation: number): Promise<CurrentOffer | null> {
-    const kept = this.offers.get(deviceId);
-    if (kept?.target.generation === generation) return kept;
-    this.offers.delete(deviceId);
+  /** What is on offer to a device; what changes while it is read is read again. */
+  async offerTo(deviceId: string): Promise<CurrentOffer | null> {
     for (;;) {
+      const kept = this.offers.get(deviceId);
+      if (kept) return kept;
       const times = this.timesForgotten(deviceId);
       const offer = await this.currentOffers.current(deviceId);
       if (times !== this.timesForgotten(deviceId)) continue;
@@ -115,6 +115,14 @@ export class DeliveryService implements OnModuleDestroy {
       this.offers.set(deviceId, offer);
       return offer;
     }
+  }
+
+  /** Sends what may be sent once all that came in with this need is taken. */
+  private pumpSoon(): void {
+    this.soon ??= setImmediate(() => {
+      this.soon = undefined;
+      this.pump();
+    });
   }
 
   /** Sends what may be sent now; called again as each chunk is gone, and when a rate allows more. */

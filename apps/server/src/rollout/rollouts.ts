@@ -181,7 +181,7 @@ export class Rollouts {
     for (const { rolloutId } of missing) {
       if (live.has(rolloutId)) await this.stepNow(rolloutId, { type: 'hello', deviceId });
     }
-    const offer = await this.offers.current(deviceId);
+    const offer = await this.delivery.offerTo(deviceId);
     if (!offer) return;
     const done =
       hello.generation >= offer.target.generation &&
@@ -283,7 +283,7 @@ export class Rollouts {
     try {
       for (;;) {
         const times = this.delivery.timesForgotten(deviceId);
-        const offer = await this.offers.current(deviceId);
+        const offer = await this.delivery.offerTo(deviceId);
         if (!offer) return;
         const message = await this.offers.message(offer);
         // Halted in the meantime: what was read is not on offer any more.
