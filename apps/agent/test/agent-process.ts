@@ -79,17 +79,22 @@ export class AgentProcess {
     return code;
   }
 
-  /** Kills the process the moment that its persisted state satisfies a condition. */
-  async killWhen(condition: (state: AgentState) => boolean): Promise<AgentState> {
-    const deadline = Date.now() + 20_000;
-    for (;;) {
-      const state = this.state();
-      if (state && condition(state)) {
-        await this.end('SIGKILL');
-        return this.state()!;
-      }
-      if (Date.now() > deadline) throw new Error(`The state never came; the log:\n${this.log}`);
+  /** Waits until something is so, looking all the time. */
+  async until(condition: () => boolean, timeoutMs = 90_000): Promise<void> {
+    const deadline = Date.now() + timeoutMs;
+    while (!condition()) {
+      if (Date.now() > deadline) throw new Error(`Waited in vain; the log:\n${this.log}`);
       await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Kills the process the moment that its persisted state satisfies a condition. */
+  async killWhen(condition: (state: AgentState) => boolean): Promise<AgentState> {
+    await this.until(() => {
+      const state = this.state();
+      return state !== undefined && condition(state);
+    });
+    await this.end('SIGKILL');
+    return this.state()!;
   }
 }

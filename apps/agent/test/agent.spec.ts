@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { sha256 } from '@espalier/delivery';
 import { LIMITS } from '@espalier/protocol';
-import { input, model, padded } from './models.js';
+import { input, model, padded, slow } from './models.js';
 import { Site } from './site.js';
 import type { StubServer } from './stub-server.js';
 
@@ -22,7 +22,7 @@ const SERVES = [
   '500',
 ];
 
-jest.setTimeout(90_000);
+jest.setTimeout(300_000);
 
 let site: Site;
 let server: StubServer;
@@ -108,7 +108,7 @@ describe('an agent', () => {
     expect(server.reports.some((r) => r.generation === 2 && r.state === 'active')).toBe(false);
   });
 
-  it('goes on pinging the broker while an inference takes seconds', async () => {
+  it('goes on pinging the broker while an inference takes five seconds', async () => {
     let pings = 0;
     // MQTT 3.1.1, section 3.12: a PINGREQ is these two bytes, and the agent sends it alone.
     const wire = createServer((socket) => {
@@ -122,18 +122,20 @@ describe('an agent', () => {
     }).listen(0, '127.0.0.1');
     await once(wire, 'listening');
     server.toldPort = (wire.address() as AddressInfo).port;
-    await site.started('slow', ['--keepalive-s', '1', '--emulate-slowdown', '4000']);
-    await server.target('dev-slow', { model, generation: 1 });
+    await site.started('slow', ['--keepalive-s', '1']);
+    const five = await slow(5);
+    await server.target('dev-slow', { model: five, generation: 1, changes: { card: null } });
     await server.reported(1, 'probing');
     const before = pings;
-    const { probe } = await server.until(
-      () => server.reports.find(({ state }) => state === 'active'),
+    const { probe, failure } = await server.until(
+      () => server.reports.find(({ state }) => state === 'active' || state === 'failed'),
       'the end of the inference',
-      60_000,
+      240_000,
     );
+    expect(failure).toBeNull();
+    expect(probe!.latencyMs).toBeGreaterThan(5000);
     // A ping each second, of which none was missed for long.
     expect(pings - before).toBeGreaterThanOrEqual(Math.floor(probe!.latencyMs / 2000));
-    expect(probe!.latencyMs).toBeGreaterThan(2000);
     wire.close();
   });
 
@@ -144,7 +146,7 @@ describe('an agent', () => {
     await server.until(() => server.telemetry.at(-1), 'telemetry');
     const before = server.profiles.length;
     await server.send('dev-again', 'measure', { reason: 'a test' });
-    await server.until(() => server.profiles[before], 'a new profile', 30_000);
+    await server.until(() => server.profiles[before], 'a new profile');
     const windows = server.telemetry.length;
     await server.until(
       () => server.telemetry.slice(windows).find((w) => w.inferences > 0),

@@ -10,7 +10,7 @@ import type { AgentProcess } from './agent-process.js';
 import { padded } from './models.js';
 import { Site } from './site.js';
 
-jest.setTimeout(150_000);
+jest.setTimeout(300_000);
 
 /** One write of an install. */
 interface Write {

@@ -11,7 +11,7 @@ import { garbage, model, notFinite, padded } from './models.js';
 import { Site } from './site.js';
 import type { StubServer } from './stub-server.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 const next = padded(1_500_000, 7);
 let site: Site;
@@ -108,6 +108,67 @@ describe('an install', () => {
       failure: { code: 'INSTALL_CRASH_LOOP' },
       running: { modelSha256: sha256(model) },
     });
+  });
+
+  it('that ends the agent at every start once it is active is given up without the server, which is told later', async () => {
+    const agent = await site.started('offline');
+    await server.target('dev-offline', { model, generation: 1 });
+    await server.reported(1, 'active');
+    await server.target('dev-offline', { model: next, generation: 2 });
+    await server.reported(2, 'active');
+    await server.stopBroker();
+    for (let loads = 2; loads <= 5; loads += 1) {
+      await agent.end('SIGKILL');
+      agent.start();
+      // As a crash of the runtime would, after the load was counted.
+      await agent.killWhen(
+        ({ current, slots }) => current !== null && slots[current]!.loads >= loads,
+      );
+    }
+    const before = agent.log.length;
+    agent.start();
+    await agent.until(() => loadedAfter(before).at(-1) === sha256(model));
+    expect(loadedAfter(before)).toEqual([sha256(model)]);
+    expect(agent.state()).toMatchObject({
+      install: { generation: 2, state: 'failed', failure: { code: 'INSTALL_CRASH_LOOP' } },
+    });
+    server.reports.length = 0;
+    await server.startBroker();
+    expect(await server.reported(2, 'failed')).toMatchObject({
+      failure: { code: 'INSTALL_CRASH_LOOP' },
+      running: { modelSha256: sha256(model) },
+    });
+
+    function loadedAfter(position: number): string[] {
+      const lines = agent.log.slice(position).split('\n');
+      return lines.flatMap((line) => /"loadedSha256":"([0-9a-f]{64})"/.exec(line)?.[1] ?? []);
+    }
+  });
+
+  it('goes on in the right state when the clock was set back ten years between its starts', async () => {
+    const agent = await site.started('past');
+    await server.target('dev-past', { model, generation: 1 });
+    await server.reported(1, 'active');
+    const seen = agent.state()!.latestTimeMs;
+    const sent = server.target('dev-past', { model: next, generation: 2 });
+    await agent.killWhen(({ install }) => install?.generation === 2 && install.state === 'probing');
+    await sent;
+    const log = join(site.directory(), 'writes');
+    agent.start({ log, clockSkewMs: -10 * 365 * 86_400_000 });
+    expect(await server.reported(2, 'active')).toMatchObject({ loadedSha256: sha256(next) });
+    expect(Date.parse(server.reports.at(-1)!.at)).toBeLessThan(seen);
+
+    // What expired by the latest time seen is not taken again, whatever the clock says.
+    const expires = new Date(seen - 1000).toISOString();
+    await server.target('dev-past', { model, generation: 3, expires });
+    expect(await server.reported(3, 'refused')).toMatchObject({
+      failure: { code: 'TRUST_EXPIRED' },
+      running: { modelSha256: sha256(next) },
+    });
+    await server.target('dev-past', { model, generation: 4 });
+    await server.reported(4, 'active');
+    expect(agent.state()!.latestTimeMs).toBeGreaterThanOrEqual(seen);
+    expect(server.reports.some((r) => r.generation === 3 && r.state === 'active')).toBe(false);
   });
 
   it('received before a halt is not activated by a device that was away', async () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { buildModel, writeModel } from '@espalier/onnx';
+import { buildModel, floatTensor, openSession, writeModel } from '@espalier/onnx';
 import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
@@ -45,3 +45,40 @@ export function withExternalData(location: string): Uint8Array {
 
 /** What no runtime opens. */
 export const garbage = Buffer.from('this is no model at all');
+
+const WIDTH = 512;
+
+/** A product of an input and the same square matrix, so many times over. */
+function products(count: number): Uint8Array {
+  const identity = new Float32Array(WIDTH * WIDTH);
+  for (let at = 0; at < WIDTH; at += 1) identity[at * WIDTH + at] = 1;
+  const name = (at: number): string => (at === 0 ? 'x' : at === count ? 'y' : `h${at}`);
+  return writeModel(
+    buildModel({
+      inputs: [{ name: 'x', shape: [WIDTH, WIDTH] }],
+      outputs: [{ name: 'y', shape: [WIDTH, WIDTH] }],
+      initializers: { w: floatTensor([WIDTH, WIDTH], identity) },
+      nodes: Array.from({ length: count }, (_, at) => ({
+        op: 'MatMul',
+        inputs: [name(at), 'w'],
+        outputs: [name(at + 1)],
+      })),
+    }),
+  );
+}
+
+/** A model that takes at least so long to run once on one thread of this machine. */
+export async function slow(seconds: number): Promise<Uint8Array> {
+  const SOME = 20;
+  const session = await openSession(products(SOME), { threads: 1 });
+  const x = floatTensor([WIDTH, WIDTH], new Float32Array(WIDTH * WIDTH));
+  // The fastest of several runs: what else this machine does makes a run longer only.
+  let fastest = Infinity;
+  for (let run = 0; run < 6; run += 1) {
+    const started = performance.now();
+    await session.run({ x });
+    fastest = Math.min(fastest, performance.now() - started);
+  }
+  await session.release();
+  return products(Math.ceil((SOME * seconds * 1000 * 1.2) / fastest));
+}

@@ -44,7 +44,6 @@ export class Site {
     await this.server.until(
       () => (this.server.hellos.length > before ? true : undefined),
       `the first hello of ${name}`,
-      40_000,
     );
     const own = join(agent.stateDir, 'profile.json');
     if (args.every((arg) => !CHANGES_PROFILE.includes(arg)) && !existsSync(measured)) {

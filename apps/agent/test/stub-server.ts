@@ -165,7 +165,7 @@ export class StubServer extends EventEmitter {
   }
 
   /** Waits until something that has happened, or will, satisfies a condition. */
-  async until<T>(find: () => T | undefined, what: string, timeoutMs = 20_000): Promise<T> {
+  async until<T>(find: () => T | undefined, what: string, timeoutMs = 90_000): Promise<T> {
     const deadline = AbortSignal.timeout(timeoutMs);
     for (;;) {
       const found = find();
