@@ -73,7 +73,7 @@ export function agentCommand(): Command {
     .option('--emulate-slowdown <factor>', 'emulate a processor slower by this factor', factor)
     .option('--input <file.npz>', 'samples to run on, with labels if there are any')
     .option('--inference-interval-ms <ms>', 'from one inference to the next', positive, 200)
-    .option('--telemetry-interval-ms <ms>', 'length of a telemetry window', positive, 10_000)
+    .option('--telemetry-interval-ms <ms>', 'length of a telemetry window', positive, 60_000)
     .option(
       '--watchdog-ms <ms>',
       'how long a new model must run to count as stable',

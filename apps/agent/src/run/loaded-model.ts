@@ -1,10 +1,11 @@
-import type { Dataset, InputCard, prepareBatch } from '@espalier/dataset';
+import type { Batch, Dataset, InputCard, prepareBatch } from '@espalier/dataset';
 import { namesExternalData } from '@espalier/onnx/external-data';
+import { channelLayout, inputFeatures, outputFeatures } from '@espalier/evidence';
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { AgentError } from '../errors.js';
-import type { Inference, LoadRequest } from './requests.js';
+import type { Inference, LoadRequest, SeenSample } from './requests.js';
 
 /** The bytes of a model file were not those that were asked for. */
 export class OtherHashError extends AgentError {
@@ -29,6 +30,8 @@ type Feeds = Record<string, Tensor>;
 interface Prepared {
   readonly feeds: Feeds;
   readonly labels: readonly number[];
+  /** The samples fed, row by row, if they are of the input. */
+  readonly batch: Batch | null;
 }
 
 /** A session, the bytes' hash that it was created from, and what is fed to it. */
@@ -82,7 +85,7 @@ export class LoadedModel {
 
   /** Runs once on the next samples of the input, or on a pattern when there is none. */
   async infer(): Promise<Inference> {
-    const { feeds, labels } = this.#next();
+    const { feeds, labels, batch } = this.#next();
     const started = performance.now();
     const outputs = await this.session.run(feeds).catch((cause: unknown) => {
       throw new AgentError('RUN_PROBE', `The model cannot run: ${messageOf(cause)}`, { cause });
@@ -90,12 +93,14 @@ export class LoadedModel {
     this.#slowDown(performance.now() - started);
     const latencyMs = performance.now() - started;
     const values = Object.values(outputs).map(({ data }) => data);
-    const scores = outputs[this.#scoresName()]?.data;
+    const found = outputs[this.#scoresName()]?.data;
+    const scores = found instanceof Float32Array ? found : null;
     return {
       latencyMs,
       finite: values.every(allFinite),
       labelled: labels.length,
-      correct: scores instanceof Float32Array ? hits(scores, labels) : 0,
+      correct: scores ? hits(scores, labels) : 0,
+      seen: batch ? this.#see(batch, scores) : [],
     };
   }
 
@@ -112,14 +117,29 @@ export class LoadedModel {
     const [first] = this.session.inputMetadata;
     const name = this.card?.input.name ?? first?.name;
     const fed = this.session.inputMetadata.find((candidate) => candidate.name === name);
-    if (!this.input || !fed?.isTensor) return { feeds, labels: [] };
+    if (!this.input || !fed?.isTensor) return { feeds, labels: [], batch: null };
     const { dataset, prepare } = this.input;
     const batch = typeof fed.shape[0] === 'number' ? fed.shape[0] : 1;
     const indices = Array.from({ length: batch }, (_, k) => (this.#at + k) % dataset.count);
     this.#at = (this.#at + batch) % dataset.count;
     const prepared = prepare(dataset, this.card, indices, fed.shape);
     feeds[fed.name] = new Tensor('float32', prepared.data, prepared.dims);
-    return { feeds, labels: dataset.y ? indices.map((index) => dataset.y?.[index] ?? -1) : [] };
+    const labels = dataset.y ? indices.map((index) => dataset.y?.[index] ?? -1) : [];
+    return { feeds, labels, batch: prepared };
+  }
+
+  #see({ dims, data }: Batch, scores: Float32Array | null): SeenSample[] {
+    const [rows = 1, ...sample] = dims;
+    const layout = channelLayout(sample, this.card?.input.layout);
+    const [size, width] = [data.length / rows, (scores?.length ?? 0) / rows];
+    const classifies = width > 1 && (this.card?.task ?? 'classification') === 'classification';
+    return Array.from({ length: rows }, (_, row) => ({
+      input: inputFeatures(data.subarray(row * size, (row + 1) * size), layout),
+      output:
+        scores && classifies
+          ? outputFeatures(scores.subarray(row * width, (row + 1) * width), this.card?.output?.kind)
+          : null,
+    }));
   }
 
   #scoresName(): string {

@@ -1,4 +1,5 @@
 import type { InputCard } from '@espalier/dataset';
+import type { InputFeatures, OutputFeatures } from '@espalier/evidence';
 import type { Failure, SessionOptions } from '@espalier/protocol';
 
 /** What the worker is started with. */
@@ -32,6 +33,14 @@ export interface Inference {
   /** Samples with a label, and how many of them were classified right. */
   readonly labelled: number;
   readonly correct: number;
+  /** What was seen of each sample of the input; of a pattern nothing. */
+  readonly seen: readonly SeenSample[];
+}
+
+/** What the sketch of a window keeps of one sample; no output where the model does not classify. */
+export interface SeenSample {
+  readonly input: InputFeatures;
+  readonly output: OutputFeatures | null;
 }
 
 /** Requests to the worker by name: what is given, what comes back. */

@@ -1,3 +1,4 @@
+import { StreamMemory } from '@espalier/evidence';
 import type { Telemetry } from '@espalier/protocol';
 import type { Logger } from 'pino';
 import type { ModelWorker } from './model-worker.js';
@@ -16,7 +17,8 @@ export interface ServingOptions {
 /** Runs the loaded model again and again, and reports a window at each interval. */
 export class Serving {
   #running: Running | null = null;
-  #window = new TelemetryWindow(Date.now());
+  #memory = new StreamMemory();
+  #window = new TelemetryWindow(now(), this.#memory);
   #nextInference: NodeJS.Timeout | undefined;
   #nextReport: NodeJS.Timeout | undefined;
   #turn: Promise<void> = Promise.resolve();
@@ -31,7 +33,8 @@ export class Serving {
   /** Serves with the model that the worker has loaded. */
   start(running: Running): void {
     this.#running = running;
-    this.#window = new TelemetryWindow(Date.now());
+    this.#memory = new StreamMemory();
+    this.#window = new TelemetryWindow(now(), this.#memory);
     this.#nextReport = setInterval(() => this.#close(), this.options.telemetryIntervalMs);
     if (this.options.hasInput) this.#schedule(0);
   }
@@ -77,16 +80,21 @@ export class Serving {
 
   #close(): void {
     if (!this.#running) return;
-    const now = Date.now();
+    const end = now();
     const { emulatedSlowdown, restarts } = this.options;
     const telemetry = this.#window.close({
       running: this.#running,
-      toMs: now,
+      end,
       rssBytes: process.memoryUsage.rss(),
       restarts,
       emulatedSlowdown,
     });
-    this.#window = new TelemetryWindow(now);
+    this.#window = new TelemetryWindow(end, this.#memory);
     this.report(telemetry);
   }
 }
+
+const now = (): { wallMs: number; steadyMs: number } => ({
+  wallMs: Date.now(),
+  steadyMs: performance.now(),
+});

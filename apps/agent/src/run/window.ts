@@ -1,4 +1,6 @@
+import { encodeSketch, WindowSketch, type StreamMemory } from '@espalier/evidence';
 import type { Telemetry } from '@espalier/protocol';
+import type { Inference } from './requests.js';
 import type { Running } from './running.js';
 
 const MOST_LATENCIES = 10_000;
@@ -12,18 +14,27 @@ export class TelemetryWindow {
   #correct = 0;
   #sum = 0;
   #max = 0;
+  readonly #sketch = new WindowSketch();
 
-  /** @param fromMs start, milliseconds since 1970 */
-  constructor(readonly fromMs: number) {}
+  /**
+   * @param start in milliseconds since 1970, and by a clock that is never set
+   * @param memory what is remembered of the stream that this window is a part of
+   */
+  constructor(
+    private readonly start: { readonly wallMs: number; readonly steadyMs: number },
+    private readonly memory: StreamMemory,
+  ) {}
 
   /** Counts one inference. Past a bound, later latencies take the places of earlier ones in turn. */
-  add(inference: { latencyMs: number; labelled: number; correct: number }): void {
+  add(inference: Omit<Inference, 'finite'>): void {
     this.#latencies[this.#inferences % MOST_LATENCIES] = inference.latencyMs;
     this.#inferences += 1;
     this.#sum += inference.latencyMs;
     this.#max = Math.max(this.#max, inference.latencyMs);
     this.#labelled += inference.labelled;
     this.#correct += inference.correct;
+    this.#sketch.latencyMs.add(inference.latencyMs);
+    for (const { input, output } of inference.seen) this.#sketch.add(input, output, this.memory);
   }
 
   /** Counts what the device's application learned about earlier inferences. */
@@ -44,7 +55,7 @@ export class TelemetryWindow {
   /** The window as it is reported. */
   close(context: {
     readonly running: Running;
-    readonly toMs: number;
+    readonly end: { readonly wallMs: number; readonly steadyMs: number };
     readonly rssBytes: number;
     readonly restarts: number;
     readonly emulatedSlowdown: number | null;
@@ -54,8 +65,8 @@ export class TelemetryWindow {
     return {
       generation,
       running: { releaseId, variantId, modelSha256 },
-      from: new Date(this.fromMs).toISOString(),
-      to: new Date(context.toMs).toISOString(),
+      from: new Date(this.start.wallMs).toISOString(),
+      to: new Date(context.end.wallMs).toISOString(),
       inferences: this.#inferences,
       errors: this.#errors,
       latencyMs:
@@ -71,6 +82,8 @@ export class TelemetryWindow {
       accuracy: this.#labelled === 0 ? null : { labelled: this.#labelled, correct: this.#correct },
       restarts: context.restarts,
       emulatedSlowdown: context.emulatedSlowdown,
+      durationMs: Math.max(0, Math.round(context.end.steadyMs - this.start.steadyMs)),
+      sketch: encodeSketch(this.#sketch),
     };
   }
 }

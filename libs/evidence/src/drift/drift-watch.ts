@@ -21,8 +21,9 @@ const MOST_OVER = Math.exp(3);
 interface Bet {
   readonly hit: number;
   readonly miss: number;
-  readonly logWeight: number;
-  logSum: number;
+  readonly weight: number;
+  /** The Shiryaev-Roberts sum, in days. */
+  sum: number;
 }
 
 interface Watched {
@@ -79,8 +80,8 @@ export class DriftWatch {
       events: eventsOf(family, reference),
     })).filter(({ events }) => events.length > 0);
     this.#watched = families.flatMap(({ family, events }) => {
-      const logWeight = -Math.log(families.length * events.length * ODDS_RATIOS.length);
-      return events.map((event) => ({ family, event, bets: betsOn(event, reference, logWeight) }));
+      const weight = 1 / (families.length * events.length * ODDS_RATIOS.length);
+      return events.map((event) => ({ family, event, bets: betsOn(event, reference, weight) }));
     });
   }
 
@@ -95,7 +96,8 @@ export class DriftWatch {
         const asOne = effectOn(family, outputs, inputs);
         for (const bet of bets) {
           const gain = (hits * bet.hit + (of - hits) * bet.miss) / asOne;
-          bet.logSum = logAdd(bet.logSum, Math.log(days)) + gain;
+          const most = (this.daysPerFalseAlarm * MOST_OVER) / bet.weight;
+          bet.sum = Math.min(most, (bet.sum + days) * Math.exp(gain));
         }
       }
     }
@@ -113,18 +115,13 @@ export class DriftWatch {
   }
 
   #judge(): Omit<DriftVerdict, 'itemsAsOne'> {
-    const most = Math.log(this.daysPerFalseAlarm * MOST_OVER);
-    let total = -Infinity;
+    let evidenceDays = 0;
     const byFamily = new Map<Family, number>();
     for (const { family, bets } of this.#watched) {
-      for (const bet of bets) {
-        bet.logSum = Math.min(bet.logSum, most - bet.logWeight);
-        const weighed = bet.logSum + bet.logWeight;
-        total = logAdd(total, weighed);
-        byFamily.set(family, logAdd(byFamily.get(family) ?? -Infinity, weighed));
-      }
+      const own = bets.reduce((sum, bet) => sum + bet.weight * bet.sum, 0);
+      byFamily.set(family, (byFamily.get(family) ?? 0) + own);
+      evidenceDays += own;
     }
-    const evidenceDays = Math.exp(total);
     this.#alarm = evidenceDays >= this.daysPerFalseAlarm * (this.#alarm ? RELEASE : 1);
     const [largest] = [...byFamily].sort(([, a], [, b]) => b - a);
     return {
@@ -141,7 +138,7 @@ function effectOn(family: Family, outputs: number, inputs: number): number {
   return family === 'confidence' ? Math.max(outputs, inputs) : inputs;
 }
 
-function betsOn(event: DriftEvent, reference: WindowSketch, logWeight: number): Bet[] {
+function betsOn(event: DriftEvent, reference: WindowSketch, weight: number): Bet[] {
   const { hits, of } = countIn(reference, event);
   return ODDS_RATIOS.map((ratio) => {
     const share = boundOf(hits / of, of, ratio > 1 ? 1 : -1);
@@ -149,8 +146,8 @@ function betsOn(event: DriftEvent, reference: WindowSketch, logWeight: number): 
     return {
       hit: Math.log(other / share),
       miss: Math.log((1 - other) / (1 - share)),
-      logWeight,
-      logSum: -Infinity,
+      weight,
+      sum: 0,
     };
   });
 }
@@ -171,9 +168,4 @@ function chanceOfEqual(counts: Float64Array): number {
     counts.reduce((sum, count) => sum + count, 0),
   );
   return counts.reduce((sum, count) => sum + (count / total) ** 2, 0);
-}
-
-function logAdd(a: number, b: number): number {
-  const [more, less] = a > b ? [a, b] : [b, a];
-  return less === -Infinity ? more : more + Math.log1p(Math.exp(less - more));
 }
