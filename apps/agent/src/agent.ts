@@ -166,7 +166,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       case 'measure':
         return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.measure), ({ reason }) => {
           log.info({ reason }, 'measuring again');
-          void installer.undisturbed(measure);
+          measureAgain();
         });
     }
   }
@@ -175,6 +175,15 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   function ofPresentServer<T>(message: Message<T>, heed: (body: T) => void): void {
     if (message.epoch >= epoch()) heed(message.body);
     else log.warn({ epoch: message.epoch, seen: epoch() }, 'message of a former server dropped');
+  }
+
+  let isToMeasure = false;
+
+  /** Measures once what serves can be stopped; a second wish meanwhile is the same one. */
+  function measureAgain(): void {
+    if (isToMeasure) return;
+    isToMeasure = true;
+    void installer.undisturbed(measure).finally(() => (isToMeasure = false));
   }
 
   async function measure(): Promise<void> {
@@ -197,7 +206,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     () => profiles.profile?.cpu.temperatureC ?? null,
     () => {
       log.info('the temperature changed; measuring again');
-      void installer.undisturbed(measure);
+      measureAgain();
     },
   );
 

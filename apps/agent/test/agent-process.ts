@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { AgentState } from '../src/store/agent-state.js';
 
@@ -22,6 +23,8 @@ export interface Fault {
 export class AgentProcess {
   #child: ChildProcess | undefined;
   log = '';
+  /** Called with every line of the log. */
+  onLine: (line: string) => void = () => undefined;
 
   constructor(
     readonly stateDir: string,
@@ -40,6 +43,7 @@ export class AgentProcess {
       },
     });
     child.stderr.on('data', (data: Buffer) => (this.log += data.toString()));
+    createInterface({ input: child.stderr }).on('line', (line) => this.onLine(line));
     this.#child = child;
   }
 
@@ -55,6 +59,10 @@ export class AgentProcess {
   /** Puts a state on the disk of an agent that does not run. */
   rewrite(state: AgentState): void {
     writeFileSync(join(this.stateDir, 'state.json'), JSON.stringify(state));
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
   }
 
   /** Ends the process and waits until it is gone. */

@@ -154,10 +154,14 @@ export class StubServer extends EventEmitter {
 
   async send(deviceId: string, kind: DownKind, body: object): Promise<void> {
     const envelope = { id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 };
-    const payload = Buffer.from(encodeMessage(envelope, body));
+    await this.sendBytes(deviceId, kind, encodeMessage(envelope, body));
+  }
+
+  /** Sends bytes as they are. */
+  async sendBytes(deviceId: string, kind: DownKind, bytes: Uint8Array): Promise<void> {
     const client = this.#client;
     try {
-      await client.publishAsync(downTopic(deviceId, kind), payload, { qos: 1 });
+      await client.publishAsync(downTopic(deviceId, kind), Buffer.from(bytes), { qos: 1 });
     } catch (cause) {
       // What is under way when the stub itself goes is lost, as with a server that is stopped.
       if (!client.disconnecting) throw cause;

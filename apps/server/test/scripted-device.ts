@@ -26,7 +26,7 @@ import {
   verifySigned,
   type KeyPair,
 } from '@espalier/trust';
-import { connectAsync, type MqttClient } from 'mqtt';
+import { connectAsync, type IClientOptions, type MqttClient } from 'mqtt';
 import type { ServerProcess } from './server-process.js';
 
 /** How a scripted device answers a target. */
@@ -108,6 +108,15 @@ export class ScriptedDevice {
     return this.enrolled.deviceId;
   }
 
+  get brokerUrl(): string {
+    return this.enrolled.brokerUrl;
+  }
+
+  /** How it joins the broker. */
+  get login(): IClientOptions {
+    return { clientId: this.id, username: this.id, password: this.enrolled.credential };
+  }
+
   static async enrol(
     server: ServerProcess,
     name: string,
@@ -129,9 +138,7 @@ export class ScriptedDevice {
   /** Connects, listens, and says hello and, if given, a profile. */
   async connect(profile: Profile | null, brokerUrl = this.enrolled.brokerUrl): Promise<void> {
     const client = await connectAsync(brokerUrl, {
-      clientId: this.id,
-      username: this.id,
-      password: this.enrolled.credential,
+      ...this.login,
       clean: true,
       reconnectPeriod: 200,
       reconnectOnConnackError: true,

@@ -25,6 +25,8 @@ export class ServerProcess {
   url = '';
   /** Bearer token of the admin, good from the first start on. */
   token = '';
+  /** Called with every line of the server's log. */
+  onLine: (line: string) => void = () => undefined;
 
   private constructor(
     readonly dataDir: string,
@@ -56,6 +58,7 @@ export class ServerProcess {
     child.stderr.on('data', (part: Buffer) => {
       this.stderr = (this.stderr + part.toString('utf8')).slice(-200_000);
     });
+    createInterface({ input: child.stderr }).on('line', (line) => this.onLine(line));
     this.url = await new Promise((resolve, reject) => {
       const ended = (code: number | null, signal: string | null): void =>
         reject(new Error(`The server ended with ${signal ?? String(code)}: ${this.stderr}`));

@@ -18,6 +18,7 @@ import {
   floatTensor,
   foldConstants,
   graphOf,
+  inferShapes,
   OnnxError,
   readModel,
   writeModel,
@@ -265,6 +266,21 @@ describe('a hostile file', () => {
       'ONNX_EXTERNAL_DATA',
     );
     expect(namesExternalData(sound)).toBe(false);
+  });
+
+  it('cannot ask for a shape of a thousand million dimensions', () => {
+    for (const op of ['ConstantOfShape', 'Reshape']) {
+      const inputs = op === 'Reshape' ? ['x', 's'] : ['s'];
+      const model = buildModel({
+        inputs: [
+          { name: 'x', shape: [4] },
+          { name: 's', shape: [10 ** 9], dtype: 'int64' },
+        ],
+        nodes: [{ op, inputs, outputs: ['y'] }],
+        outputs: [{ name: 'y' }],
+      });
+      expect(inferShapes(model).get('y')?.dims).toBeNull();
+    }
   });
 
   it('cannot overflow the stack by nesting', () => {

@@ -17,6 +17,14 @@ export function shaped(dtype: DType, dims: readonly number[] | null): AbstractTe
   return { dtype, dims };
 }
 
+/** Most dimensions that are followed: more than any runtime takes. */
+export const MAX_RANK = 64;
+
+/** A value of which only the rank is known, if that. */
+export function ofRank(dtype: DType, rank: number): AbstractTensor {
+  return shaped(dtype, rank <= MAX_RANK ? new Array<number>(rank).fill(NaN) : null);
+}
+
 export function unknown(dtype: DType = 'undefined'): AbstractTensor {
   return { dtype, dims: null };
 }

@@ -1,7 +1,7 @@
 import { attrInt, attrInts, attrTensor } from '../attribute.js';
 import { dtypeOf } from '../dtype.js';
 import { elementCount, toNumbers } from '../tensor.js';
-import { areKnown, axisOf, known, shaped, unknown } from './abstract-tensor.js';
+import { areKnown, axisOf, known, ofRank, shaped, unknown } from './abstract-tensor.js';
 import { forAll, type Rule, type Rules } from './rule.js';
 
 const shape: Rule = (scope) => {
@@ -24,7 +24,7 @@ const constantOfShape: Rule = (scope) => {
   const wanted = scope.input(0)?.data;
   if (wanted === undefined) {
     const rank = scope.input(0)?.dims?.[0] ?? NaN;
-    return [shaped(dtype, Number.isNaN(rank) ? null : new Array<number>(rank).fill(NaN))];
+    return [ofRank(dtype, rank)];
   }
   const dims = Array.from(wanted);
   if (!areKnown(dims) || elementCount(dims) > scope.maxElements) return [shaped(dtype, dims)];

@@ -5,7 +5,7 @@ import type { Model } from '../model.js';
 import type { Node } from '../node.js';
 import { elementCount, toNumbers, type Tensor } from '../tensor.js';
 import type { ValueInfo } from '../value-info.js';
-import { areKnown, shaped, unknown, type AbstractTensor } from './abstract-tensor.js';
+import { areKnown, MAX_RANK, shaped, unknown, type AbstractTensor } from './abstract-tensor.js';
 import { convolutionRules } from './convolution.js';
 import { generationRules } from './generation.js';
 import { layoutRules } from './layout.js';
@@ -95,14 +95,17 @@ export function inferValues(
   const values = new Map<string, AbstractTensor>();
   const named = batchNames(graph);
   for (const [name, tensor] of graph.initializers) {
-    values.set(name, fromConstant(tensor, settings.maxElements));
+    values.set(name, followed(fromConstant(tensor, settings.maxElements)));
   }
   for (const input of graph.inputs) {
     const given = settings.inputs[input.name];
-    values.set(input.name, {
-      dtype: input.dtype,
-      dims: given ?? (input.ranked ? declaredDims(input, named, settings.batch, true) : null),
-    });
+    values.set(
+      input.name,
+      followed({
+        dtype: input.dtype,
+        dims: given ?? (input.ranked ? declaredDims(input, named, settings.batch, true) : null),
+      }),
+    );
   }
   let left = MAX_STORED_ELEMENTS;
   for (const node of graph.nodes) {
@@ -115,11 +118,15 @@ export function inferValues(
         if (left < 0) value = shaped(value.dtype, value.dims);
       }
       const declared = settings.trustDeclared ? graph.valueInfo.get(name) : undefined;
-      values.set(name, completed(value, declared, named, settings.batch));
+      values.set(name, followed(completed(followed(value), declared, named, settings.batch)));
     });
   }
   return values;
 }
+
+/** A value, unless it has more dimensions than are followed. */
+const followed = (value: AbstractTensor): AbstractTensor =>
+  (value.dims?.length ?? 0) > MAX_RANK ? unknown(value.dtype) : value;
 
 function applyRule(
   graph: Graph,

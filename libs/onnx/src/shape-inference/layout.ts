@@ -6,6 +6,7 @@ import {
   broadcast,
   broadcastStrides,
   known,
+  ofRank,
   shaped,
   strided,
   stridesOf,
@@ -26,7 +27,7 @@ const reshape: Rule = (scope) => {
   const shape = scope.input(1);
   if (shape?.data === undefined) {
     const rank = shape?.dims?.[0] ?? NaN;
-    return [shaped(x.dtype, Number.isNaN(rank) ? null : new Array<number>(rank).fill(NaN))];
+    return [ofRank(x.dtype, rank)];
   }
   const copies = attrInt(scope.node, 'allowzero', 0) === 0;
   const wanted = Array.from(shape.data);
