@@ -5,6 +5,8 @@ import { AgentError } from './errors.js';
 import { collectGarbage } from './lean.js';
 import { parseOptions } from './options.js';
 
+const STOP_TIMEOUT_MS = 5_000;
+
 const options = parseOptions(process.argv);
 const log = pino({ level: options.logLevel, base: { agent: options.name } }, pino.destination(2));
 
@@ -13,6 +15,8 @@ try {
   collectGarbage();
   const stop = (signal: string): void => {
     log.info({ signal }, 'stopping');
+    // A broker that ends at the same moment answers no goodbye; all that matters is on the disk.
+    setTimeout(() => process.exit(0), STOP_TIMEOUT_MS).unref();
     void agent.stop().then(() => process.exit(0));
   };
   process.once('SIGTERM', stop);
