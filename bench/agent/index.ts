@@ -1,12 +1,13 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { packageContents } from '../../apps/agent/packaging/contents.js';
 import { input, model } from '../../apps/agent/test/models.js';
 import { StubServer } from '../../apps/agent/test/stub-server.js';
 import type { BenchContext, Benchmark } from '../benchmark.js';
@@ -137,60 +138,6 @@ class Agent {
   }
 }
 
-/** The agent, what it depends on, and the runtime's files for this platform alone. */
-function packageMiB(): number {
-  const lock = z
-    .object({
-      packages: z.record(
-        z.string(),
-        z.object({ dependencies: z.record(z.string(), z.string()).optional() }).loose(),
-      ),
-    })
-    .parse(JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')));
-  const folders = new Set<string>(['apps/agent']);
-  for (const folder of folders) {
-    for (const name of Object.keys(dependenciesOf(folder, lock.packages))) {
-      const found = resolveIn(folder, name, lock.packages);
-      if (found) folders.add(found);
-    }
-  }
-  for (const lib of ['protocol', 'delivery', 'trust', 'evidence', 'dataset', 'onnx', 'artifact']) {
-    folders.add(`libs/${lib}`);
-  }
-  const isOther = (path: string): boolean => {
-    const [, platform, arch] = /napi-v6\/([^/]+)\/([^/]+)\//.exec(path) ?? [];
-    return platform !== undefined && (platform !== process.platform || arch !== process.arch);
-  };
-  let bytes = 0;
-  for (const folder of folders) {
-    const start = folder.includes('node_modules/') ? folder : `${folder}/dist`;
-    bytes += bytesBelow(join(ROOT, start), isOther);
-  }
-  return bytes / MEBIBYTE;
-}
-
-type Packages = Readonly<Record<string, { dependencies?: Record<string, string> | undefined }>>;
-
-const dependenciesOf = (folder: string, packages: Packages): Record<string, string> =>
-  packages[folder]?.dependencies ?? {};
-
-/** Where Node finds a package that another one depends on. */
-function resolveIn(folder: string, name: string, packages: Packages): string | null {
-  for (let at = folder; ; at = at.slice(0, Math.max(0, at.lastIndexOf('/node_modules/')))) {
-    const candidate = at === '' ? `node_modules/${name}` : `${at}/node_modules/${name}`;
-    if (packages[candidate]) return candidate;
-    if (at === '') return null;
-  }
-}
-
-function bytesBelow(folder: string, leftOut: (path: string) => boolean): number {
-  let bytes = 0;
-  for (const entry of readdirSync(folder, { withFileTypes: true })) {
-    const path = join(folder, entry.name);
-    if (leftOut(`${path}/`)) continue;
-    if (entry.isDirectory()) {
-      if (entry.name !== 'node_modules') bytes += bytesBelow(path, leftOut);
-    } else if (!entry.name.endsWith('.map')) bytes += statSync(path).size;
-  }
-  return bytes;
-}
+/** The package for this platform, unpacked, without Node. */
+const packageMiB = (): number =>
+  packageContents(ROOT, process).reduce((sum, { bytes }) => sum + bytes, 0) / MEBIBYTE;

@@ -17,7 +17,7 @@ interface DoctorOptions extends ApiOptions {
 }
 
 export function addDoctor(program: Command, context: Context): void {
-  const { terminal, signal } = context;
+  const { terminal, signal, logins } = context;
   apiCommand(
     program,
     'doctor',
@@ -44,6 +44,7 @@ export function addDoctor(program: Command, context: Context): void {
       const findings = await examine(
         {
           ...{ server, version: CLI_VERSION, databaseUrl, brokerUrl },
+          token: options.token ?? logins.tokenFor(server),
           stateDir: stateDir && resolve(stateDir),
           dataDir: dataDir && resolve(dataDir),
         },

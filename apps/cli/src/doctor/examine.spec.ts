@@ -1,11 +1,12 @@
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { dialBroker } from './dial.js';
 import { examine, type SetUp } from './examine.js';
-import type { Surroundings } from './surroundings.js';
+import type { Answer, Surroundings } from './surroundings.js';
 
 const GIB = 2 ** 30;
 const NOW = Date.parse('2027-01-31T08:00:00Z');
 const HEALTH = { status: 'ok', version: '1.2.3', database: 'up', broker: 'up' };
+const SESSION = { account: { name: 'ada', role: 'operator' }, expiresAt: null };
 const IDENTITY = {
   deviceId: 'cam-1',
   brokerUrl: 'mqtts://fleet.example:8883',
@@ -18,11 +19,18 @@ const IDENTITY = {
 };
 const SET_UP: SetUp = {
   server: 'http://fleet.example:8080',
+  token: 'est1.token',
   version: '1.2.3',
   stateDir: '/var/lib/espalier',
   dataDir: '/srv/espalier',
   databaseUrl: 'postgresql://db/espalier',
 };
+
+/** What a server answers whose health is `body`. */
+const answerOf = (url: string, body: object, dateMs: number): Answer => ({
+  ...{ status: 200, dateMs },
+  text: JSON.stringify(url.endsWith('/health') ? body : SESSION),
+});
 
 /** Surroundings in which nothing is wrong but what is given. */
 const surroundings = (wrong: Partial<Surroundings> = {}): Surroundings => ({
@@ -34,7 +42,7 @@ const surroundings = (wrong: Partial<Surroundings> = {}): Surroundings => ({
   read: () => Promise.resolve(JSON.stringify(IDENTITY)),
   readStart: () => Promise.resolve('SQLite format 3\0'),
   runRuntime: () => Promise.resolve(),
-  get: () => Promise.resolve({ status: 200, text: JSON.stringify(HEALTH), dateMs: NOW }),
+  get: (url) => Promise.resolve(answerOf(url, HEALTH, NOW)),
   dial: () => Promise.resolve({ kind: 'broker' }),
   postgresqlVersion: () => Promise.resolve('15.4'),
   ...wrong,
@@ -42,7 +50,7 @@ const surroundings = (wrong: Partial<Surroundings> = {}): Surroundings => ({
 
 const failing = (message: string) => () => Promise.reject(new Error(message));
 const answering = (body: object, dateMs = NOW): Pick<Surroundings, 'get'> => ({
-  get: () => Promise.resolve({ status: 200, text: JSON.stringify(body), dateMs }),
+  get: (url) => Promise.resolve(answerOf(url, body, dateMs)),
 });
 
 /** Checks that found something wrong. */
@@ -102,10 +110,22 @@ describe('the doctor', () => {
 
   it('looks only at what is here', async () => {
     const findings = await examine(
-      { server: SET_UP.server, version: SET_UP.version },
+      { server: SET_UP.server, token: SET_UP.token, version: SET_UP.version },
       surroundings({ folder: failing('not asked'), dial: failing('not asked') }),
     );
     expect(findings.map(({ check }) => check)).not.toContain('broker');
+  });
+
+  it('finds a token that the server does not take, and asks a person to log in but no device', async () => {
+    const refusing: Surroundings['get'] = (url) =>
+      Promise.resolve({
+        ...answerOf(url, HEALTH, NOW),
+        status: url.endsWith('/health') ? 200 : 401,
+      });
+    expect(await wrongIn({ get: refusing })).toEqual(['login']);
+    const { server, version, stateDir } = SET_UP;
+    expect(await wrongIn({}, { server, version, token: null })).toEqual(['login']);
+    expect(await wrongIn({}, { server, version, token: null, stateDir })).toEqual([]);
   });
 
   it('knows a file that is no SQLite database', async () => {

@@ -3,13 +3,15 @@ import { checkEnrolment } from './agent-state.js';
 import { checkBroker, checkDatabase } from './connections.js';
 import type { Finding } from './finding.js';
 import { checkFolder, checkMemory, checkNode, checkRuntime } from './machine.js';
-import { checkServer } from './server.js';
+import { checkLogin, checkServer } from './server.js';
 import type { Surroundings } from './surroundings.js';
 
 /** What of a set-up is here, and to be looked at. */
 export interface SetUp {
   /** Address of the server. */
   readonly server: string;
+  /** Token for it; null: nobody is logged in. */
+  readonly token: string | null;
   /** Our own version. */
   readonly version: string;
   /** Folder of an agent on this machine. */
@@ -22,7 +24,7 @@ export interface SetUp {
 
 /** Every check that a set-up calls for, in an order in which the first fault explains the next. */
 export async function examine(setUp: SetUp, surroundings: Surroundings): Promise<Finding[]> {
-  const { server, version, stateDir, dataDir, databaseUrl } = setUp;
+  const { server, token, version, stateDir, dataDir, databaseUrl } = setUp;
   const findings: Finding[] = [checkNode(surroundings), await checkRuntime(surroundings)];
   const add = (...found: Finding[]): void => void findings.push(...found);
   add(checkMemory(surroundings, dataDir === undefined ? 'agent' : 'server'));
@@ -30,7 +32,13 @@ export async function examine(setUp: SetUp, surroundings: Surroundings): Promise
   const database =
     databaseUrl ?? (dataDir === undefined ? undefined : `file:${join(dataDir, 'espalier.db')}`);
   if (database !== undefined) add(await checkDatabase(surroundings, database));
-  add(...(await checkServer(surroundings, server, version)));
+  const ofServer = await checkServer(surroundings, server, version);
+  add(...ofServer);
+  // A device needs no account.
+  const wantsLogin = token !== null || stateDir === undefined;
+  if (wantsLogin && ofServer.some(({ check, state }) => check === 'server' && state === 'good')) {
+    add(await checkLogin(surroundings, server, token));
+  }
   let { brokerUrl } = setUp;
   if (stateDir !== undefined) {
     add(...(await checkFolder(surroundings, 'agent', stateDir)));

@@ -94,7 +94,32 @@ function clockOf({ dateMs }: Answer, asked: number, now: number): Finding[] {
   ];
 }
 
-export function parsed(text: string): unknown {
+const sessionSchema = z.object({ account: z.object({ name: z.string(), role: z.string() }) });
+const LOG_IN = 'Log in with `espalier login`, or give a token with ESPALIER_TOKEN.';
+
+/** Whether a server takes the token that commands would give it. @param token null: there is none */
+export async function checkLogin(
+  { get }: Surroundings,
+  server: string,
+  token: string | null,
+): Promise<Finding> {
+  if (token === null) return bad('login', `nobody is logged in at ${server}`, LOG_IN);
+  const url = new URL('/api/v1/sessions/current', server).href;
+  try {
+    const { status, text } = await get(url, { authorization: `Bearer ${token}` });
+    const session = sessionSchema.safeParse(parsed(text));
+    if (status === 401) return bad('login', 'the server does not take the token', LOG_IN);
+    if (!session.success) {
+      return bad('login', `the token was answered ${status}`, 'The log of the server says more.');
+    }
+    const { name, role } = session.data.account;
+    return good('login', `commands act as ${name}, ${role}`);
+  } catch (error) {
+    return bad('login', `the server did not answer (${reasonOf(error)})`, 'Try again.');
+  }
+}
+
+function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
