@@ -17,7 +17,7 @@ export async function checkBroker(surroundings: Surroundings, url: string): Prom
       return bad(
         'broker',
         `${url} has a certificate that is not trusted here (${answer.why})`,
-        'The certificate must name that host and be signed by the certificate authority of the fleet; docs/tls.md says how.',
+        'The certificate must name that host and be signed by the certificate authority of the fleet; docs/how-to/tls.md says how.',
       );
     case 'silent':
       return bad(
