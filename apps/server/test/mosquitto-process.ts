@@ -1,14 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  chmodSync,
-  copyFileSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,9 +11,13 @@ const MOSQUITTO = ['/usr/sbin/mosquitto', '/usr/local/sbin/mosquitto'].find(exis
 /** Whether Mosquitto is installed. */
 export const hasMosquitto = MOSQUITTO !== undefined;
 
-/** The files that a fleet's Mosquitto begins with. */
-const GIVEN = new URL('../../../docker/mosquitto/', import.meta.url);
-const PLACE = '/mosquitto/config/access';
+/** Every device reads and writes its own subtree; the server everything. */
+const ACCESS = `
+user espalier-server
+topic readwrite espalier/#
+pattern readwrite espalier/v1/devices/%c/#
+pattern read espalier/v1/content/#
+`;
 
 /** A Mosquitto of a test, on a free port. */
 export class MosquittoProcess {
@@ -34,14 +30,16 @@ export class MosquittoProcess {
   static async start(): Promise<MosquittoProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'espalier-mosquitto-'));
     const port = await freePort();
-    copyFileSync(new URL('access', GIVEN), join(folder, 'access'));
-    chmodSync(join(folder, 'access'), 0o644);
-    const given = readFileSync(new URL('mosquitto.conf', GIVEN), 'utf8')
-      .replace('listener 1883', `listener ${port} 127.0.0.1`)
-      .replace(PLACE, join(folder, 'access'));
+    writeFileSync(join(folder, 'access'), ACCESS, { mode: 0o644 });
     writeFileSync(
       join(folder, 'mosquitto.conf'),
-      [given, ...(process.getuid?.() === 0 ? ['user root'] : [])].join('\n'),
+      [
+        `listener ${port} 127.0.0.1`,
+        'allow_anonymous true',
+        `acl_file ${join(folder, 'access')}`,
+        'persistence false',
+        ...(process.getuid?.() === 0 ? ['user root'] : []),
+      ].join('\n'),
     );
     const child = spawn(String(MOSQUITTO), ['-c', join(folder, 'mosquitto.conf')], {
       stdio: 'ignore',
