@@ -1,5 +1,5 @@
 /** Version of the profile's shape and of the kernel list it was measured with. */
-export const PROFILE_SCHEMA_VERSION = 2;
+export const PROFILE_SCHEMA_VERSION = 3;
 
 /** Kinds of kernel; what each repeats is said at {@link Kernel}. */
 export const KERNEL_OPS = [
@@ -29,6 +29,9 @@ export type KernelOp = (typeof KERNEL_OPS)[number];
  * - `block`: an inverted residual block, `cin` to `cout` by 1x1, depthwise 3x3, back by 1x1, and the
  *   sum with its input. Operators cost more in such company than among their like: code and weights
  *   are no longer in the nearest cache when their turn comes again.
+ *
+ * Where `weights` are not `near`, it is one layer with more weights than the nearest caches hold: what
+ * it takes beyond its work says what bytes from farther off cost.
  */
 export interface Kernel {
   readonly id: string;
@@ -40,8 +43,8 @@ export interface Kernel {
   readonly size: number;
   /** Width of the input. */
   readonly width: number;
-  /** Whether each run finds its weights in memory and not in a cache. */
-  readonly cold: boolean;
+  /** Where a run finds its weights: in the nearest caches, in the last one, or in memory. */
+  readonly weights: 'near' | 'kept' | 'far';
   readonly kernel: number;
   readonly stride: number;
   readonly group: number;
@@ -59,7 +62,7 @@ const NONE = {
   group: 1,
   activation: 'relu',
   steps: null,
-  cold: false,
+  weights: 'near',
 } as const;
 
 function conv(
@@ -88,9 +91,12 @@ function clipped(kernel: Kernel): Kernel {
   return { ...kernel, id: `${kernel.id}-clip`, precisions: FLOAT, activation: 'clip' };
 }
 
-/** The same, its weights fetched from memory at each run: caches are filled with other data before. */
-function cold(kernel: Kernel): Kernel {
-  return { ...kernel, id: `${kernel.id}-cold`, cold: true };
+/** One layer with its weights in the last cache, and in memory: caches are filled with other data before. */
+function stream(kernel: Kernel): { readonly kept: Kernel; readonly far: Kernel } {
+  return {
+    kept: { ...kernel, id: `${kernel.id}-kept`, weights: 'kept' },
+    far: { ...kernel, id: `${kernel.id}-far`, weights: 'far' },
+  };
 }
 
 /** The same with rows of another length. */
@@ -129,15 +135,12 @@ function plain(
   return { ...NONE, id, op, precisions, ...shape };
 }
 
-/** Kernels whose weights are many, timed with them at hand and from memory; the difference is what far bytes cost. */
-export const COLD_PAIRS: readonly { readonly warm: Kernel; readonly cold: Kernel }[] = [
-  conv(1, 2, 256, 384),
-  conv(3, 2, 96, 144),
-  gemm(512, 320),
-].map((one) => {
-  const kernel = { ...one, steps: 4 };
-  return { warm: kernel, cold: cold(kernel) };
-});
+/** For each kind of layer, one with about four megabytes of weights. What a byte costs is the same at int8. */
+export const STREAMS: readonly { readonly kept: Kernel; readonly far: Kernel }[] = [
+  stream(conv(1, 4, 1024, 1024, FLOAT)),
+  stream(conv(3, 2, 192, 512, FLOAT)),
+  stream(gemm(1024, 1024, FLOAT)),
+];
 
 /**
  * The committed kernel list. Widths lie on and off the 8 and 16 lanes that the runtime packs by, for
@@ -233,7 +236,11 @@ export const KERNELS: readonly Kernel[] = [
   block(4, 96, 384),
   block(8, 20, 76),
 
-  ...COLD_PAIRS.flatMap(({ warm, cold: from }) => [warm, from]),
+  conv(1, 2, 256, 384),
+  conv(3, 2, 96, 144),
+  gemm(512, 320),
+
+  ...STREAMS.flatMap(({ kept, far }) => [kept, far]),
 ];
 
 const SHORT_STEPS = 2;
@@ -245,9 +252,10 @@ const CHAIN_WORK = 2_400_000;
 
 /**
  * Steps of the short and of the long chain that a kernel is timed with; even, for a step and its way
- * back are one period. The cheaper a step, the longer the chain.
+ * back are one period. The cheaper a step, the longer the chain. One large layer is set against none.
  */
 export function chainSteps(kernel: Kernel): readonly [short: number, long: number] {
+  if (kernel.weights !== 'near') return [0, 1];
   if (kernel.steps !== null) return [SHORT_STEPS, SHORT_STEPS + kernel.steps];
   const pixels = kernel.size * kernel.width;
   const weighted = kernel.op === 'conv' || kernel.op === 'gemm';

@@ -37,6 +37,8 @@ export const profileSchema = z.object({
     temperatureC: z.number().nullable(),
     /** What the last cache before memory holds; absent or null: not known. */
     cacheBytes: bytesSchema.nullable().optional(),
+    /** What the largest cache below that holds; absent or null: not known. */
+    nearCacheBytes: bytesSchema.nullable().optional(),
   }),
   memory: z.object({
     totalBytes: bytesSchema,

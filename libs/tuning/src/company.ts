@@ -44,16 +44,38 @@ export function weightBytesOf(node: Step['node']): number {
   return count * (node.int8 ? 1 : 4);
 }
 
-/** Below this share of the last cache all of a model stays there; the cache is shared, and not exact. */
-const SURELY_KEPT = 0.25;
-/** What the last cache is taken to hold where a device does not say. */
+/** What the last cache, and the largest below it, are taken to hold where a device does not say. */
 const USUAL_CACHE_BYTES = 2 ** 21;
+const USUAL_NEAR_BYTES = 2 ** 18;
+
+/** The sizes of a device's caches, as far as they are known. */
+export interface CacheSizes {
+  readonly cacheBytes: number | null;
+  readonly nearCacheBytes: number | null;
+}
+
+/** The shares of a model's weights that come at each inference from memory, and from the last cache. */
+export function weightShares(
+  totalBytes: number,
+  { cacheBytes, nearCacheBytes }: CacheSizes,
+): { readonly far: number; readonly kept: number } {
+  const far = missShare(totalBytes / (cacheBytes ?? USUAL_CACHE_BYTES));
+  return { far, kept: missShare(totalBytes / (nearCacheBytes ?? USUAL_NEAR_BYTES)) * (1 - far) };
+}
+
+const NEWTON_STEPS = 6;
 
 /**
- * The share of a model's weights that come from memory at each inference, by the bytes that one
- * inference goes through: between a quarter of the last cache and all of it, on a logarithmic scale.
+ * The share of lines not found again in a cache with random replacement, when `ratio` times what it
+ * holds is gone through in a cycle: each miss displaces any line, so that a line survives a round with
+ * the probability exp(-misses / lines), and m = 1 - exp(-m ratio).
  */
-export function farShare(totalBytes: number, cacheBytes: number | null | undefined): number {
-  const over = totalBytes / ((cacheBytes ?? USUAL_CACHE_BYTES) * SURELY_KEPT);
-  return Math.min(1, Math.max(0, Math.log(over) / Math.log(1 / SURELY_KEPT)));
+function missShare(ratio: number): number {
+  if (ratio <= 1) return 0;
+  let share = 1;
+  for (let step = 0; step < NEWTON_STEPS; step++) {
+    const kept = Math.exp(-share * ratio);
+    share -= (share - 1 + kept) / (1 - ratio * kept);
+  }
+  return share;
 }

@@ -53,6 +53,7 @@ export function deviceCosts(profile: Profile, threads: number): DeviceCosts {
     paths,
     plain: single.plain,
     cacheBytes: profile.cpu.cacheBytes ?? null,
+    nearCacheBytes: profile.cpu.nearCacheBytes ?? null,
     callMs: Math.max(0, called - (paths.get('elementwise')?.costs[0] ?? 0)),
   };
 }
@@ -159,20 +160,24 @@ class DeviceFit {
     return { ms, weights };
   }
 
-  /** What an operator costs more in a block than among its like, and a byte of far weights. */
+  /** What an operator costs more in a block than among its like, and bytes of weights from farther off. */
   private addCompanies(device: { paths: Paths; plain: DeviceCosts['plain'] }): void {
-    for (const { table, cold } of this.table.companies) {
+    const perByte = (at: number, nearMs: number, bytes: number): number => {
+      const time = this.times.ms[at] ?? 0;
+      return time > 0 && bytes > 0 ? Math.max(0, time - nearMs) / bytes : 0;
+    };
+    const nearMs = this.table.streams.map(({ work }) => weighPaths(work, device).ms);
+    const streams = (of: 'far' | 'kept') =>
+      this.table.streams.map((one, kind) => perByte(one[of], nearMs[kind] ?? 0, one.bytes));
+    const bytes = [...streams('far'), ...streams('kept')];
+    for (const table of this.table.companies) {
       const own = this.ownTimes(table, device);
       const known = own.weights.some((weight) => weight > 0);
       const { costs, error }: Fit = known
         ? table.fit.fit(own.ms, own.weights)
         : { costs: new Float64Array(1), error: 0 };
-      const far = cold.map(({ near, far: away, bytes }) => {
-        const [at, from] = [this.times.ms[near] ?? 0, this.times.ms[away] ?? 0];
-        return at > 0 && bytes > 0 ? Math.max(0, from - at) / bytes : 0;
-      });
       device.paths.set(table.path, {
-        costs: Float64Array.of(costs[0] ?? 0, ...far),
+        costs: Float64Array.of(costs[0] ?? 0, ...bytes),
         ratios: [],
         error,
       });

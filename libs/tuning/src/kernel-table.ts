@@ -1,6 +1,13 @@
-import { COLD_PAIRS, type Profile } from '@espalier/protocol';
+import { type Profile, STREAMS } from '@espalier/protocol';
 import { CostFit } from './fit.js';
-import { FIT_ORDER, kernelsOfPath, type KernelWork, kernelWork } from './kernel-work.js';
+import { weightBytesOf } from './company.js';
+import {
+  layerSteps,
+  FIT_ORDER,
+  kernelsOfPath,
+  type KernelWork,
+  kernelWork,
+} from './kernel-work.js';
 import { type PathWork, pathWorkOf } from './path-work.js';
 import type { CodePath } from './steps.js';
 
@@ -22,15 +29,13 @@ export interface KernelTable {
   readonly position: Readonly<Record<'fp32' | 'int8', ReadonlyMap<string, number>>>;
   /** In the order in which costs are found. */
   readonly paths: readonly PathTable[];
-  readonly companies: readonly {
-    readonly precision: 'fp32' | 'int8';
-    readonly table: PathTable;
-    /** Positions of the same kernel with near and with far weights, and bytes of these. */
-    readonly cold: readonly {
-      readonly near: number;
-      readonly far: number;
-      readonly bytes: number;
-    }[];
+  readonly companies: readonly PathTable[];
+  /** Layers with many weights, by kind: positions of each, and what it runs. */
+  readonly streams: readonly {
+    readonly kept: number;
+    readonly far: number;
+    readonly bytes: number;
+    readonly work: readonly PathWork[];
   }[];
   readonly plain: Readonly<Record<'fp32' | 'int8', PathTable>>;
 }
@@ -73,7 +78,7 @@ function makeTable(block: number): KernelTable {
   const plain = (precision: 'fp32' | 'int8') =>
     tableOf(
       'elementwise',
-      works.filter((work) => work.precision === precision && !work.kernel.cold),
+      works.filter((work) => work.precision === precision && work.kernel.weights === 'near'),
       (work) => work.plain,
     );
   return {
@@ -83,15 +88,18 @@ function makeTable(block: number): KernelTable {
       tableOf(path, byPath.get(path) ?? [], (work) => work.features.get(path) ?? []),
     ),
     companies: (['company', 'int8-company'] as const).map((path) => {
-      const precision = path === 'company' ? 'fp32' : 'int8';
-      const known = position[precision];
+      return tableOf(path, byPath.get(path) ?? [], (work) => [work.features.get(path)?.[0] ?? 0]);
+    }),
+    streams: STREAMS.map(({ kept, far }) => {
+      const steps = layerSteps(kept, block);
       return {
-        precision,
-        table: tableOf(path, byPath.get(path) ?? [], (work) => [work.features.get(path)?.[0] ?? 0]),
-        cold: COLD_PAIRS.map(({ warm, cold }) => {
-          const near = known.get(warm.id) ?? -1;
-          return { near, far: known.get(cold.id) ?? -1, bytes: works[near]?.weightBytes ?? 0 };
-        }),
+        kept: position.fp32.get(kept.id) ?? -1,
+        far: position.fp32.get(far.id) ?? -1,
+        bytes: steps.reduce((sum, { node }) => sum + weightBytesOf(node), 0),
+        work: pathWorkOf(
+          steps.map((step) => ({ step, share: 1 })),
+          block,
+        ),
       };
     }),
     plain: { fp32: plain('fp32'), int8: plain('int8') },

@@ -71,7 +71,7 @@ export function kernelsOfPath(block: number): ReadonlyMap<CodePath, readonly Ker
   const byPath = new Map(
     CODE_PATHS.map((path) => [
       path,
-      table.filter((work) => work.path === path && !work.kernel.cold),
+      table.filter((work) => work.path === path && work.kernel.weights === 'near'),
     ]),
   );
   BY_PATH.set(block, byPath);
@@ -120,6 +120,13 @@ function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): Kern
   const otherSteps = [...others(long, 1 / PERIOD), ...others(short, -1 / PERIOD)];
   const weightBytes = short.reduce((sum, { node }) => sum + weightBytesOf(node), 0) / PERIOD;
   return { kernel, precision, path, features, otherSteps, weightBytes, plain, positions };
+}
+
+/** What a kernel that is one layer runs beyond the ends of its chain. */
+export function layerSteps(kernel: Kernel, block: number): readonly Step[] {
+  return stepsOf({ nodes: chainNodes(kernel, 'fp32', 1) }, block).filter(
+    ({ path }) => path !== 'reorder',
+  );
 }
 
 /** The operations of a kernel's chain, as {@link Kernel} defines it. */

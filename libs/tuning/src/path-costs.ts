@@ -17,6 +17,8 @@ export interface DeviceCosts {
   readonly callMs: number;
   /** What the last cache before memory holds; null: not known. */
   readonly cacheBytes: number | null;
+  /** What the largest cache below that holds; null: not known. */
+  readonly nearCacheBytes: number | null;
   readonly paths: ReadonlyMap<CodePath, PathCosts>;
   /** Costs of rough features, for a path that the device did not measure. */
   readonly plain: Readonly<Record<'fp32' | 'int8', ArrayLike<number>>>;

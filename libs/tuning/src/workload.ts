@@ -1,4 +1,4 @@
-import { type Company, companyOf, farShare } from './company.js';
+import { type Company, companyOf, weightShares } from './company.js';
 import type { CandidateCosts } from './costs.js';
 import type { DeviceCosts } from './path-costs.js';
 import { type PathWork, pathWorkOf, weighPaths } from './path-work.js';
@@ -37,10 +37,13 @@ export function weighCompany(
 ): number {
   const known = device.paths.get(company.path);
   if (!known) return 0;
-  const share = farShare(bytes, device.cacheBytes);
-  let ms = 0;
-  for (let i = 0; i < known.costs.length; i++) {
-    ms += (company.features[i] ?? 0) * (known.costs[i] ?? 0) * (i === 0 ? 1 : share);
+  const { costs } = known;
+  const { far, kept } = weightShares(bytes, device);
+  const [operators, ...weights] = company.features;
+  let ms = operators * (costs[0] ?? 0);
+  for (let kind = 0; kind < weights.length; kind++) {
+    const perByte = far * (costs[1 + kind] ?? 0) + kept * (costs[1 + weights.length + kind] ?? 0);
+    ms += (weights[kind] ?? 0) * perByte;
   }
   return ms;
 }

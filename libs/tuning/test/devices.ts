@@ -38,7 +38,7 @@ export function profileWith(traits: DeviceTraits = {}): Profile {
     }),
   );
   return {
-    schemaVersion: 2,
+    schemaVersion: 3,
     measuredAt: '2026-01-01T00:00:00.000Z',
     agentVersion: '0.1.0',
     runtime: { name: 'onnxruntime-node', version: '1.30.0', convBlock: 16 },

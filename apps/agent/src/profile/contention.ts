@@ -1,31 +1,57 @@
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** Milliseconds from `/proc/<pid>/task/<tid>/schedstat`: ready to run, but no processor was free. */
-export function parseWaited(text: string): number {
-  const nanoseconds = Number(text.split(' ')[1]);
-  return Number.isFinite(nanoseconds) ? nanoseconds / 1e6 : 0;
+/** How long a thread has run, and has been ready while no processor was free, milliseconds. */
+export interface ThreadTime {
+  readonly ran: number;
+  readonly waited: number;
 }
 
-/** How long all threads of this process have waited for a processor; 0 where it cannot be read. */
-export function waitedMs(tasks = '/proc/self/task'): number {
-  let sum = 0;
-  for (const task of listed(tasks)) sum += waitOf(`${tasks}/${task}/schedstat`);
-  return sum;
+/** Parses `/proc/<pid>/task/<tid>/schedstat`: nanoseconds run, nanoseconds waited, time slices. */
+export function parseThreadTime(text: string): ThreadTime {
+  const [ran, waited] = text.split(' ').map((nanoseconds) => Number(nanoseconds) / 1e6);
+  return { ran: finite(ran), waited: finite(waited) };
 }
+
+/** The times of all threads of this process, by thread; empty where they cannot be read. */
+export function threadTimes(tasks = '/proc/self/task'): ReadonlyMap<string, ThreadTime> {
+  const times = new Map<string, ThreadTime>();
+  for (const task of listed(tasks)) {
+    try {
+      times.set(task, parseThreadTime(readFileSync(`${tasks}/${task}/schedstat`, 'utf8')));
+    } catch {
+      // The thread ended meanwhile, or the kernel keeps no such figures.
+    }
+  }
+  return times;
+}
+
+/** A thread that ran less of a time than this is not one of those that do the work. */
+const WORKING_SHARE = 0.2;
+
+/**
+ * Waiting of the threads that did the work between two readings, over the time between, all together:
+ * 1 where two of them took turns on one processor.
+ */
+export function contention(
+  before: ReadonlyMap<string, ThreadTime>,
+  after: ReadonlyMap<string, ThreadTime>,
+  elapsedMs: number,
+): number {
+  let waited = 0;
+  for (const [task, now] of after) {
+    const then = before.get(task);
+    if (then && now.ran - then.ran >= WORKING_SHARE * elapsedMs) waited += now.waited - then.waited;
+  }
+  return waited / elapsedMs;
+}
+
+const finite = (value: number | undefined): number =>
+  value !== undefined && Number.isFinite(value) ? value : 0;
 
 function listed(path: string): string[] {
   try {
     return readdirSync(path);
   } catch {
     return [];
-  }
-}
-
-function waitOf(path: string): number {
-  try {
-    return parseWaited(readFileSync(path, 'utf8'));
-  } catch {
-    // The thread ended meanwhile, or the kernel keeps no such figures.
-    return 0;
   }
 }

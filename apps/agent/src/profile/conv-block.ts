@@ -24,7 +24,7 @@ export async function readConvBlock(dir: string): Promise<number> {
   const channels = { cin: PROBE_CHANNELS, cout: PROBE_CHANNELS, size: 4, width: 4 };
   const kernel = { id: 'probe', op: 'conv', precisions: ['fp32'], ...channels } as const;
   const probe = chainModel(
-    { ...kernel, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
+    { ...kernel, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, weights: 'near' },
     'fp32',
     1,
   );

@@ -66,7 +66,7 @@ export async function readCpu(): Promise<Profile['cpu']> {
     isa: info.isa,
     frequencyMHz: (await readFrequencyMHz()) ?? info.frequencyMHz,
     temperatureC: await readTemperatureC(),
-    cacheBytes: await readCacheBytes(),
+    ...(await readCaches()),
   };
 }
 
@@ -78,8 +78,10 @@ export function parseCacheSize(text: string): number | null {
   return Number(count) * 1024 ** ['', 'K', 'M', 'G'].indexOf(unit);
 }
 
-/** Size of the last cache before memory; null where the kernel does not say. */
-async function readCacheBytes(root = '/sys/devices/system/cpu/cpu0/cache'): Promise<number | null> {
+/** Sizes of the last cache before memory and of the next below; null where the kernel does not say. */
+async function readCaches(
+  root = '/sys/devices/system/cpu/cpu0/cache',
+): Promise<Pick<Profile['cpu'], 'cacheBytes' | 'nearCacheBytes'>> {
   const entries = await readdir(root).catch(() => []);
   const sizes = await Promise.all(
     entries
@@ -87,7 +89,8 @@ async function readCacheBytes(root = '/sys/devices/system/cpu/cpu0/cache'): Prom
       .map((entry) => readText(`${root}/${entry}/size`)),
   );
   const known = sizes.flatMap((size) => (size === null ? [] : (parseCacheSize(size) ?? [])));
-  return known.length > 0 ? Math.max(...known) : null;
+  const [cacheBytes = null, nearCacheBytes = null] = [...new Set(known)].sort((a, b) => b - a);
+  return { cacheBytes, nearCacheBytes };
 }
 
 function readText(path: string): Promise<string | null> {

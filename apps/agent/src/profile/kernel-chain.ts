@@ -30,7 +30,8 @@ export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: nu
     value = chain.append(kernel, value, cin, cout);
   }
   // A small output: to hand out a large one would cost more than the chain.
-  const output = kernel.op === 'gemm' ? value : chain.node('GlobalAveragePool', [value]);
+  const end = kernel.op === 'gemm' ? (steps === 0 ? 'Neg' : null) : 'GlobalAveragePool';
+  const output = end === null ? value : chain.node(end, [value]);
   return buildModel({
     inputs: [{ name, shape }],
     outputs: [{ name: output }],

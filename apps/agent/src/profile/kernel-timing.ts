@@ -1,7 +1,7 @@
 import { writeModel } from '@espalier/onnx';
 import { chainSteps, type Kernel, type KernelTime } from '@espalier/protocol';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { waitedMs } from './contention.js';
+import { contention, threadTimes } from './contention.js';
 import { chainInput, chainModel, noise } from './kernel-chain.js';
 import { centreDifference, centreOf } from './statistics.js';
 
@@ -14,6 +14,8 @@ export interface TimingBudget {
 
 type Feeds = Readonly<Record<string, Tensor>>;
 
+const PASSAGES = 3;
+
 /** Fills the caches with other data, by reading so many bytes. */
 export class Caches {
   private buffer: Buffer | undefined;
@@ -22,7 +24,8 @@ export class Caches {
 
   fill(): void {
     this.buffer ??= Buffer.alloc(this.bytes, 1);
-    this.buffer.indexOf(2);
+    // A cache displaces its lines at random: a third of them outlives the first passage.
+    for (let passage = 0; passage < PASSAGES; passage++) this.buffer.indexOf(2);
   }
 
   /** Lets the bytes go. */
@@ -34,16 +37,16 @@ export class Caches {
 const WARM_UPS = 2;
 const MOST_RUNS = 200;
 
-/** The time of a kernel, and how much of the measuring something else had the processor. */
+/** The time of a kernel, and how much of the measuring its threads waited for a processor. */
 export interface TimedKernel {
   readonly time: KernelTime;
-  /** Waiting for a processor over the time measured for, all threads together. */
+  /** Waiting over the time measured for, all working threads together. */
   readonly waiting: number;
 }
 
-/** Both chains of a kernel, made once for all thread counts. */
+/** The chains of a kernel, made once for all thread counts. */
 export class KernelTimer {
-  private readonly steps: readonly [number, number];
+  private readonly steps: number;
   private readonly short: Uint8Array;
   private readonly long: Uint8Array;
   private readonly feeds: Feeds;
@@ -54,9 +57,10 @@ export class KernelTimer {
     readonly precision: 'fp32' | 'int8',
     private readonly caches: Caches,
   ) {
-    this.steps = chainSteps(kernel);
-    this.short = writeModel(chainModel(kernel, precision, this.steps[0]));
-    this.long = writeModel(chainModel(kernel, precision, this.steps[1]));
+    const [short, long] = chainSteps(kernel);
+    this.steps = long - short;
+    this.short = writeModel(chainModel(kernel, precision, short));
+    this.long = writeModel(chainModel(kernel, precision, long));
     const { name, shape } = chainInput(kernel);
     this.feeds = { [name]: inputTensor(shape) };
   }
@@ -69,25 +73,53 @@ export class KernelTimer {
    */
   async time(threads: number, budget: TimingBudget): Promise<TimedKernel> {
     const half = { ...budget, milliseconds: budget.milliseconds / 2 };
-    const measure = (bytes: Uint8Array) =>
-      withSession(bytes, threads, async (session) => {
-        const [waited, start] = [waitedMs(), performance.now()];
-        const samples = await timeRuns(session, this.feeds, half, () => {
-          if (this.kernel.cold) this.caches.fill();
-        });
-        return { samples, waiting: (waitedMs() - waited) / (performance.now() - start) };
-      });
-    const short = await measure(this.short);
-    const long = await measure(this.long);
+    const short = await this.measure(this.short, threads, half);
+    const long = await this.measure(this.long, threads, half);
     const { median, spread } = centreDifference(long.samples, short.samples);
     return {
       time: {
         ...{ id: this.kernel.id, precision: this.precision, threads },
-        ...{ medianMs: median / (this.steps[1] - this.steps[0]), spread },
+        ...{ medianMs: median / this.steps, spread },
         runs: Math.min(short.samples.length, long.samples.length),
       },
       waiting: Math.max(short.waiting, long.waiting),
     };
+  }
+
+  private measure(bytes: Uint8Array, threads: number, budget: TimingBudget): Promise<TimedRuns> {
+    return withSession(bytes, threads, async (session) => {
+      if (threads > 1) await settle(session, this.feeds);
+      const [before, start] = [threadTimes(), performance.now()];
+      const samples = await timeRuns(session, this.feeds, budget, () => {
+        if (this.kernel.weights === 'far') this.caches.fill();
+      });
+      return { samples, waiting: contention(before, threadTimes(), performance.now() - start) };
+    });
+  }
+}
+
+interface TimedRuns {
+  readonly samples: readonly number[];
+  readonly waiting: number;
+}
+
+const SETTLE_MS = 60;
+const SETTLE_WINDOW_MS = 3;
+/** Two windows in a row with less waiting than this: each thread has a processor of its own. */
+const SETTLED = 0.25;
+
+/**
+ * Runs until the threads no longer take turns on one processor. A system may start a new thread beside
+ * the one that made it, and moves it only after some of its clock's ticks; a served model is past that.
+ */
+async function settle(session: InferenceSession, feeds: Feeds): Promise<void> {
+  const end = performance.now() + SETTLE_MS;
+  for (let calm = 0; calm < 2 && performance.now() < end;) {
+    const [before, start] = [threadTimes(), performance.now()];
+    do await timeRun(session, feeds);
+    while (performance.now() - start < SETTLE_WINDOW_MS);
+    const waiting = contention(before, threadTimes(), performance.now() - start);
+    calm = waiting < SETTLED ? calm + 1 : 0;
   }
 }
 
@@ -100,6 +132,7 @@ export function timeCall(threads: number, milliseconds: number): Promise<number>
   const { name, shape } = chainInput(EMPTY);
   const feeds = { [name]: inputTensor(shape) };
   return withSession(writeModel(chainModel(EMPTY, 'fp32', 1)), threads, async (session) => {
+    if (threads > 1) await settle(session, feeds);
     const samples: number[] = [];
     const start = performance.now();
     for (let before = start; before < start + milliseconds;) {
@@ -126,6 +159,7 @@ export class Probe {
   time(threads: number): Promise<number> {
     const budget = { milliseconds: PROBE_MS, minRuns: PROBE_RUNS };
     return withSession(this.bytes, threads, async (session) => {
+      if (threads > 1) await settle(session, this.feeds);
       const samples = await timeRuns(session, this.feeds, budget);
       return centreOf(samples).median;
     });
@@ -137,13 +171,13 @@ const PROBE_MS = 0.7;
 const PROBE_RUNS = 9;
 const PROBED: Kernel = {
   ...{ id: 'probe', op: 'conv', precisions: ['fp32'], cin: 16, cout: 16, size: 16, width: 16 },
-  ...{ kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
+  ...{ kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, weights: 'near' },
 } as const;
 
 /** The smallest graph: one element negated. */
 const EMPTY: Kernel = {
   ...{ id: 'empty', op: 'negate', precisions: ['fp32'], cin: 1, cout: 1, size: 1 },
-  ...{ width: 1, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, cold: false },
+  ...{ width: 1, kernel: 1, stride: 1, group: 1, activation: 'relu', steps: null, weights: 'near' },
 } as const;
 
 /**

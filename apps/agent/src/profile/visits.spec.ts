@@ -1,5 +1,5 @@
 import { KERNELS } from '@espalier/protocol';
-import { parseWaited } from './contention.js';
+import { contention, parseThreadTime } from './contention.js';
 import { parseCacheSize } from './cpu.js';
 import type { TimedKernel } from './kernel-timing.js';
 import { type Measurement, schedule } from './schedule.js';
@@ -11,19 +11,12 @@ const measurements: Measurement[] = KERNELS.slice(0, 4).map((kernel, at) => ({
 }));
 
 /** A clock that a visit moves, and kernels that answer as told. */
-function benchOf(
-  answer: (id: string, attempt: number) => Partial<TimedKernel> & { probe?: number },
-) {
+function benchOf(answer: (id: string, attempt: number) => Partial<TimedKernel>) {
   let now = 0;
   const attempts = new Map<string, number>();
-  const probes: number[] = [];
   return {
     visited: [] as string[],
     elapsedMs: () => now,
-    probe(): Promise<number> {
-      return Promise.resolve(probes.shift() ?? 1);
-    },
-    probes,
     time({ kernel: { id }, precision, threads }: Measurement): Promise<TimedKernel> {
       now += 10;
       const attempt = (attempts.get(id) ?? 0) + 1;
@@ -52,14 +45,6 @@ describe('measuring kernels within a time', () => {
     expect(bench.visited.filter((of) => of !== id)).toHaveLength(3);
   });
 
-  it('tries again what was measured while threads were slow to answer', async () => {
-    const bench = benchOf(() => ({}));
-    bench.probes.push(3, 1, 1);
-    const { kernels: times, probeMs } = await measureKernels(measurements, 1000, bench);
-    expect(probeMs).toBe(1);
-    expect(times.find((time) => time.id === KERNELS[2]!.id)?.medianMs).toBe(2);
-  });
-
   it('ends with the time, and gives up on what is always disturbed', async () => {
     const late = await measureKernels(
       measurements,
@@ -84,9 +69,24 @@ describe('measuring kernels within a time', () => {
 });
 
 describe('what is read on the way', () => {
-  it('reads waiting and cache sizes, and survives kernels without them', () => {
-    expect(parseWaited('123 4500000 7')).toBe(4.5);
-    expect(parseWaited('')).toBe(0);
+  it('counts two threads that take turns on one processor as contended, and not one that idles', () => {
+    const before = new Map([
+      ['1', { ran: 0, waited: 0 }],
+      ['2', { ran: 0, waited: 0 }],
+      ['3', { ran: 0, waited: 0 }],
+    ]);
+    const after = new Map([
+      ['1', { ran: 5, waited: 5 }],
+      ['2', { ran: 5, waited: 5 }],
+      ['3', { ran: 0.1, waited: 9 }],
+      ['4', { ran: 9, waited: 9 }],
+    ]);
+    expect(contention(before, after, 10)).toBe(1);
+  });
+
+  it('reads thread times and cache sizes, and survives kernels without them', () => {
+    expect(parseThreadTime('2000000 4500000 7')).toEqual({ ran: 2, waited: 4.5 });
+    expect(parseThreadTime('')).toEqual({ ran: 0, waited: 0 });
     expect(parseCacheSize('32768K')).toBe(2 ** 25);
     expect(parseCacheSize('2M')).toBe(2 ** 21);
     expect(parseCacheSize('nothing')).toBeNull();

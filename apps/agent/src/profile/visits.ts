@@ -6,8 +6,6 @@ import type { Measurement } from './schedule.js';
 export interface Bench {
   elapsedMs(): number;
   time(measurement: Measurement, milliseconds: number): Promise<TimedKernel>;
-  /** Time of the same short chain each time, which says how the machine does at a number of threads. */
-  probe(threads: number): Promise<number>;
 }
 
 /** What a round of measurements found. */
@@ -15,23 +13,15 @@ export interface KernelMeasurements {
   readonly kernels: KernelTime[];
   /** Share of them that were disturbed at every try. */
   readonly disturbed: number;
-  /** The fastest answer of the probe at the most threads, milliseconds; null: none was asked. */
-  readonly probeMs: number | null;
-}
-
-/** One try at a kernel. */
-interface Try extends TimedKernel {
-  readonly probeMs: number;
 }
 
 /** A kernel is timed no shorter than this, if that is within the whole time, and no longer than that. */
 const LEAST_MS = 2;
 const MOST_MS = 10;
 const MOST_TRIES = 6;
-/** Beyond these a try was disturbed: waiting for a processor, spread of runs, and the probe's slowness. */
+/** Beyond these a try was disturbed: waiting for a processor, and spread of runs. */
 const MOST_WAITING = 0.5;
 const MOST_SPREAD = 0.4;
-const MOST_SLOWNESS = 1.2;
 
 /**
  * Measures one after another within a time. What was disturbed is tried again after all others, as
@@ -42,27 +32,22 @@ export async function measureKernels(
   milliseconds: number,
   bench: Bench,
 ): Promise<KernelMeasurements> {
-  const tries = new Map<Measurement, Try[]>();
-  const fastest = new Map<number, number>();
+  const tries = new Map<Measurement, TimedKernel[]>();
   let [spentElsewhere, visits] = [0, 0];
   const visit = async (measurement: Measurement, share: number): Promise<void> => {
     const before = bench.elapsedMs();
-    const { threads } = measurement;
-    const probeMs = threads > 1 ? await bench.probe(threads) : 0;
-    if (threads > 1) fastest.set(threads, Math.min(fastest.get(threads) ?? Infinity, probeMs));
     const wanted = share - spentElsewhere / Math.max(1, visits);
     const forMs = Math.max(LEAST_MS, Math.min(MOST_MS, wanted));
     const timed = await bench.time(measurement, forMs);
     spentElsewhere += Math.max(0, bench.elapsedMs() - before - forMs);
     visits++;
-    tries.set(measurement, [...(tries.get(measurement) ?? []), { ...timed, probeMs }]);
+    tries.set(measurement, [...(tries.get(measurement) ?? []), timed]);
   };
-  const disturbance = ({ time, waiting, probeMs }: Try): number => {
-    const slowness = probeMs / (fastest.get(time.threads) ?? probeMs) || 1;
-    return Math.max(waiting / MOST_WAITING, time.spread / MOST_SPREAD, slowness / MOST_SLOWNESS);
-  };
-  const least = (of: readonly Try[]): Try | undefined =>
-    of.reduce<Try | undefined>(
+  // A long chain no slower than a short one says that something disturbed the short one.
+  const disturbance = ({ time, waiting }: TimedKernel): number =>
+    time.medianMs > 0 ? Math.max(waiting / MOST_WAITING, time.spread / MOST_SPREAD) : Infinity;
+  const least = (of: readonly TimedKernel[]): TimedKernel | undefined =>
+    of.reduce<TimedKernel | undefined>(
       (best, one) => (best && disturbance(best) <= disturbance(one) ? best : one),
       undefined,
     );
@@ -84,6 +69,5 @@ export async function measureKernels(
   return {
     kernels: kept.map(({ time }) => time),
     disturbed: disturbed / Math.max(1, kept.length),
-    probeMs: fastest.get(Math.max(...fastest.keys())) ?? null,
   };
 }
