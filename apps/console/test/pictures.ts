@@ -7,19 +7,26 @@ const SIZES = [
   { width: 390, height: 844 },
 ] as const;
 const SETTLE_MS = 900;
+/** A page that is longer is shown from its top. */
+const TALLEST = 2200;
 
 /** Takes pictures of the page as it stands, wide and narrow, light and dark, into a folder. */
 export async function takePictures(page: Page, folder: string, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
   for (const size of SIZES) {
     await page.setViewportSize(size);
+    // The frame is fixed to the window, so the window is made as high as the page.
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    await page.setViewportSize({
+      ...size,
+      height: Math.min(TALLEST, Math.max(size.height, height)),
+    });
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme });
       // A chart is drawn anew and fades in; nothing on the page tells when that is over.
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
       await page.screenshot({
         path: join(folder, `${name}-${size.width}-${colorScheme}.png`),
-        fullPage: true,
       });
     }
   }

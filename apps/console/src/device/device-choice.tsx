@@ -8,14 +8,14 @@ import { Facts, Part } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
 
 /** Why the device has its variant: what the plan behind its last rollout said. */
-export function DeviceChoice({ id }: { id: string }) {
+export function DeviceChoice({ id, running }: { id: string; running: string | null }) {
   const choice = useQuery(queries.choice(id));
   return (
     <Part title="Why this variant">
       <Answer query={choice} what="the reasons">
         {({ choice: found }) =>
           found ? (
-            <Reasons choice={found} />
+            <Reasons choice={found} running={running} />
           ) : (
             <Empty title="No plan behind it yet">
               <Link to="/plan">Preview a plan</Link> to see what it would get, and why.
@@ -27,7 +27,7 @@ export function DeviceChoice({ id }: { id: string }) {
   );
 }
 
-function Reasons({ choice }: { choice: Choice }) {
+function Reasons({ choice, running }: { choice: Choice; running: string | null }) {
   const { assignment, plannedAt, rolloutId, modelId } = choice;
   const { candidateId, predictedLatencyMs, reasons, excluded, wouldFit, loss } = assignment;
   return (
@@ -60,6 +60,11 @@ function Reasons({ choice }: { choice: Choice }) {
           ],
         ]}
       />
+      {candidateId && running !== candidateId && (
+        <div className="notice wait">
+          It does not run what was chosen: its rollout did not reach it, or took it back.
+        </div>
+      )}
       <ul className="plain-list">
         {reasons.map((reason) => (
           <li key={reason}>{reason}</li>

@@ -60,7 +60,7 @@ function DeviceParts({ device }: { device: Device }) {
       <div className="two">
         <div className="column">
           <DeviceVariants device={device} />
-          <DeviceChoice id={id} />
+          <DeviceChoice id={id} running={device.running?.variantId ?? null} />
           <DeviceBudgetPart id={id} />
         </div>
         <div className="column">

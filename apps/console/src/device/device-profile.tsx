@@ -113,7 +113,7 @@ function Kernels({ kernels }: { kernels: Profile['profile']['kernels'] }) {
       xAxis: { type: 'category', data: ids, axisLabel: { show: false }, axisTick: { show: false } },
       yAxis: { ...valueAxis(ink, 'ms, one thread'), type: 'log' },
       series: (['fp32', 'int8'] as const).map((precision, at) => ({
-        ...{ type: 'bar', name: precision, barGap: 0 },
+        ...{ type: 'scatter', name: precision, symbolSize: 8 },
         itemStyle: { color: at === 0 ? ink.second : ink.first },
         data: ids.map((id) => timeOf(id, precision)),
       })),

@@ -36,8 +36,11 @@ function Windows({
   newest: TelemetryWindow;
 }) {
   const inOrder = useMemo(() => [...windows].reverse(), [windows]);
-  const labelled = windows.reduce((sum, one) => sum + (one.accuracy?.labelled ?? 0), 0);
-  const correct = windows.reduce((sum, one) => sum + (one.accuracy?.correct ?? 0), 0);
+  // Another variant is another accuracy: only what the newest one did is summed.
+  const { variantId } = newest.running;
+  const same = windows.filter(({ running }) => running.variantId === variantId);
+  const labelled = same.reduce((sum, one) => sum + (one.accuracy?.labelled ?? 0), 0);
+  const correct = same.reduce((sum, one) => sum + (one.accuracy?.correct ?? 0), 0);
   const latency = useMemo(
     (): Drawing => (ink) => ({
       ...frame(ink, inOrder, 'ms'),

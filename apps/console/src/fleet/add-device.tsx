@@ -108,7 +108,7 @@ function Arrival({
   return (
     <Stack>
       <Text size="sm">Run this on the device. The token is shown only now.</Text>
-      <Code block className="mono">
+      <Code block className="mono" tabIndex={0}>
         {command}
       </Code>
       <Group>

@@ -46,25 +46,27 @@ export function DeviceList({ filter }: { filter: FleetFilter }) {
     );
   }
   return (
-    <div role="table" aria-label="Devices" aria-rowcount={total + 1}>
-      <div role="row" className="device-row head" aria-rowindex={1}>
-        {['Device', 'State', 'Labels', 'Own budget', 'Running', 'Seen'].map((name) => (
-          <div role="columnheader" key={name}>
-            {name}
-          </div>
-        ))}
-      </div>
-      <div className="device-scroller" ref={scroller} tabIndex={0} role="rowgroup">
-        <div style={{ height: rows.getTotalSize(), position: 'relative' }} role="presentation">
-          {items.map(({ key, index, start, size }) => (
-            <DeviceRow key={key} {...{ index, start, size }} device={deviceAt(index)} />
+    <>
+      <div role="table" aria-label="Devices" aria-rowcount={total + 1}>
+        <div role="row" className="device-row head" aria-rowindex={1}>
+          {['Device', 'State', 'Labels', 'Own budget', 'Running', 'Seen'].map((name) => (
+            <div role="columnheader" key={name}>
+              {name}
+            </div>
           ))}
+        </div>
+        <div className="device-scroller" ref={scroller} tabIndex={0} role="rowgroup">
+          <div style={{ height: rows.getTotalSize(), position: 'relative' }} role="presentation">
+            {items.map(({ key, index, start, size }) => (
+              <DeviceRow key={key} {...{ index, start, size }} device={deviceAt(index)} />
+            ))}
+          </div>
         </div>
       </div>
       <Text size="sm" c="dimmed" px="md" py="xs" role="status">
         {whole(total)} {total === 1 ? 'device' : 'devices'}
       </Text>
-    </div>
+    </>
   );
 }
 

@@ -54,6 +54,7 @@ export function FilterBar({
         }
       />
       <MultiSelect
+        className="wide"
         aria-label="Labels"
         placeholder={chosen.length === 0 ? 'Any label' : ''}
         searchable

@@ -47,7 +47,7 @@ export function CandidateDetail({ candidate }: { candidate: Candidate }) {
         <div className="two">
           <Widths groups={variant.groups} removed={variant.removedBlocks} />
           {quality && <ByClass classes={quality.byClass} />}
-          <Stages stages={report.stages} />
+          {report.stages.length > 0 && <Stages stages={report.stages} />}
           <Facts
             facts={[
               [
@@ -120,7 +120,11 @@ function ByClass({ classes }: { classes: NonNullable<Report['quality']>['byClass
         trigger: 'axis',
         valueFormatter: (value: unknown) => `${Number(value).toFixed(1)} %`,
       },
-      xAxis: { ...valueAxis(ink, ''), axisLabel: { color: ink.soft, formatter: '{value} %' } },
+      xAxis: {
+        ...valueAxis(ink, ''),
+        max: 100,
+        axisLabel: { color: ink.soft, formatter: '{value} %' },
+      },
       yAxis: {
         ...{ type: 'category', inverse: true, data: classes.map(({ label }) => label) },
         axisLabel: { color: ink.soft, width: 84, overflow: 'truncate' },

@@ -80,6 +80,7 @@ export function PushModel({ opened, close }: { opened: boolean; close: () => voi
               {...{ label, description, accept, required }}
               placeholder="Choose a file"
               clearable
+              clearButtonProps={{ 'aria-label': `Take ${label.toLowerCase()} away` }}
               value={files[key] ?? null}
               onChange={(file) => setFiles({ ...files, [key]: file })}
             />

@@ -51,8 +51,8 @@ export function Empty({
   action?: ReactNode;
 }) {
   return (
-    <Stack align="center" gap="xs" py={48} px="md" ta="center">
-      <Title order={3} size="h4">
+    <Stack align="center" gap="xs" py={28} px="md" ta="center">
+      <Title order={3} size="h5">
         {title}
       </Title>
       <Text c="dimmed" maw={520}>

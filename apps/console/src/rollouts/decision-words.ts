@@ -33,7 +33,11 @@ export function decisionWords(decision: Decision): DecisionWords {
         detail: text('why') === '' ? null : `“${text('why')}”`,
       };
     case 'open-stage':
-      return { title: `Opened ${stage()}: ${text('devices')} devices`, tone: 'busy', detail: null };
+      return {
+        title: `Opened ${stage()}: ${text('devices')} ${text('devices') === '1' ? 'device' : 'devices'}`,
+        tone: 'busy',
+        detail: null,
+      };
     case 'approval':
       return { title: `Approval of ${stage()} ${text('outcome')}`, tone: 'wait', detail: null };
     case 'join':

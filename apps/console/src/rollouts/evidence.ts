@@ -34,6 +34,8 @@ export function evidenceText(rule: string, numbers: Numbers | null): string {
     .join(', ');
 }
 
+const some = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`;
+
 const plain = (value: number): string =>
   Number.isInteger(value) ? String(value) : value.toPrecision(4);
 
@@ -46,7 +48,7 @@ function failedShare(numbers: Numbers): string {
     `${failed} of ${sample} results failed (${share}; at most ${percent(num(numbers, 'maxFailedShare'))})`,
     `${num(numbers, 'open')} open`,
     `${num(numbers, 'missing')} silent`,
-    `counts from ${num(numbers, 'minSample')} results on`,
+    `counts from ${some(num(numbers, 'minSample'), 'result')} on`,
   ].join(', ');
 }
 
@@ -61,15 +63,15 @@ function accuracy(numbers: Numbers): string {
     `${compared ? 'Change against the controls' : 'No control; accuracy itself'} ${show(estimate)} (standard error ${(100 * deviation).toFixed(2)} pp)`,
     `stops what is shown under ${show(num(numbers, 'stopUnder'))}, passes what is shown over ${show(num(numbers, 'passOver'))}`,
     compared
-      ? `${labels.treated} labels of ${devices.treated} devices against ${labels.control} of ${devices.control} controls`
-      : `${labels.treated} labels of ${devices.treated} devices`,
+      ? `${labels.treated} labels of ${some(devices.treated, 'device')} against ${labels.control} of ${some(devices.control, 'control')}`
+      : `${labels.treated} labels of ${some(devices.treated, 'device')}`,
     `may err with probability ${num(numbers, 'error').toPrecision(2)}`,
   ].join('; ');
 }
 
 function deviceShare(numbers: Numbers): string {
   return [
-    `${num(numbers, 'over')} devices over their limit`,
+    `${some(num(numbers, 'over'), 'device')} over the limit`,
     `${num(numbers, 'within')} within`,
     `${num(numbers, 'unknown')} not known yet`,
     `at most ${percent(num(numbers, 'maxShare'))} may be over`,
