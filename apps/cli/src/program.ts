@@ -1,4 +1,6 @@
 import { Command } from 'commander';
+import { addAccounts } from './commands/accounts.js';
+import { addAudit } from './commands/audit.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompress } from './commands/compress.js';
 import type { Context } from './commands/context.js';
@@ -11,6 +13,7 @@ import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addReleases } from './commands/releases.js';
 import { addRollouts } from './commands/rollouts.js';
+import { addTokens } from './commands/tokens.js';
 import { addTuning } from './commands/tuning.js';
 import { EXIT_CODES } from './exit.js';
 import { CLI_VERSION } from './version.js';
@@ -27,6 +30,9 @@ export function buildProgram(context: Context): Command {
   addInspect(program, context);
   addCompress(program, context);
   addLogin(program, context);
+  addAccounts(program, context);
+  addTokens(program, context);
+  addAudit(program, context);
   addDevices(program, context);
   addModels(program, context);
   addPlan(program, context);

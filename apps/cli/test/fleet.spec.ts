@@ -207,6 +207,35 @@ describe('a fleet, driven from the command line', () => {
     expect(other.stdout).toMatch(/BAD {2}enrolment .*not enrolled.*\n.*espalier devices claim/);
   });
 
+  it('keeps accounts, gives tokens to programs, and shows and proves what was done', async () => {
+    const made = await run(
+      ['accounts', 'create', 'olga', '--role', 'operator', '--password-stdin'],
+      here(),
+      'a password for olga\n',
+    );
+    expect([made.code, made.stdout]).toEqual([0, expect.stringMatching(/olga .*operator/)]);
+    const { token, id } = await json<{ token: string; id: string }>(
+      ...['tokens', 'create', 'nightly', '--role', 'viewer'],
+    );
+    const order = await cli('rollouts', 'pause', rolloutId, '--token', token);
+    expect([order.code, order.stderr]).toEqual([2, expect.stringMatching(/^ROLE_NEEDED: /)]);
+    expect((await cli('tokens', 'list')).stdout).toMatch(new RegExp(`${id}.*nightly.*viewer`));
+    await json('tokens', 'revoke', id);
+    expect((await cli('audit', 'list', '--outcome', 'refused')).stdout).toContain('ROLE_NEEDED');
+
+    const { head } = await json<{ head: { seq: number; hash: string } }>('audit', 'verify');
+    const exported = join(folder, 'audit.jsonl');
+    const { stdout } = await cli('audit', 'export');
+    writeFileSync(exported, stdout);
+    const kept = ['--head', `${head.seq}:${head.hash}`];
+    expect(await json('audit', 'verify', exported, ...kept)).toMatchObject({ fault: null });
+    writeFileSync(exported, stdout.replace('/api/v1/accounts/olga', '/api/v1/accounts/otto'));
+    const altered = await cli('audit', 'verify', exported);
+    expect([altered.code, altered.stdout]).toEqual([1, expect.stringMatching(/BROKEN.*altered/)]);
+    writeFileSync(exported, `${stdout.split('\n').slice(0, 3).join('\n')}\n`);
+    expect((await cli('audit', 'verify', exported, ...kept)).stdout).toMatch(/BROKEN.*missing/);
+  });
+
   it('passes on what the server refuses, and says when none answers', async () => {
     const missing = await cli('devices', 'show', 'nobody-1');
     expect([missing.code, missing.stderr]).toEqual([
@@ -218,5 +247,7 @@ describe('a fleet, driven from the command line', () => {
     const silent = await cli('devices', 'list', '--server', 'http://127.0.0.1:1');
     expect(silent.code).toBe(3);
     expect(silent.stderr).toMatch(/^CLI_UNREACHABLE: .*--server/);
+    await json('logout');
+    expect((await cli('devices', 'list')).stderr).toMatch(/^UNAUTHENTICATED: /);
   });
 });

@@ -8,9 +8,13 @@ import { AccountsController } from './access/accounts.controller.js';
 import { Authentication } from './access/authentication.js';
 import { DeclaredRoutes } from './access/declared-routes.js';
 import { Logins } from './access/logins.js';
+import { OpenIdConnect } from './access/oidc.js';
 import { SessionsController } from './access/sessions.controller.js';
 import { Tokens } from './access/tokens.js';
 import { TokensController } from './access/tokens.controller.js';
+import { AuditController } from './audit/audit.controller.js';
+import { AuditLog } from './audit/audit-log.js';
+import { AuditTrail } from './audit/audit-trail.js';
 import { CONFIGURATION, type Configuration } from './configuration.js';
 import { Devices } from './fleet/devices.js';
 import { Enrolment } from './fleet/enrolment.js';
@@ -73,6 +77,7 @@ export class AppModule {
       controllers: [
         LiveController,
         AccountsController,
+        AuditController,
         SessionsController,
         TokensController,
         DeviceHistoryController,
@@ -94,6 +99,8 @@ export class AppModule {
         },
         { provide: APP_GUARD, useClass: AccessGuard },
         Accounts,
+        AuditLog,
+        AuditTrail,
         Authentication,
         BrokerAddress,
         DeclaredRoutes,
@@ -115,6 +122,7 @@ export class AppModule {
         Metrics,
         MqttEdge,
         Offers,
+        OpenIdConnect,
         Plans,
         Policies,
         Previews,

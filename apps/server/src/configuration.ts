@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import type { OidcSettings } from './access/oidc.js';
 import { ServerError } from './errors.js';
 import type { DatabaseAddress } from './persistence/address.js';
 
@@ -37,6 +38,19 @@ export const environmentSchema = z.object({
   BROKER_HOST: z.string().min(1).default('127.0.0.1'),
   /** Password of the account `admin`, which the first start makes; without it a random one is made. */
   ESPALIER_ADMIN_PASSWORD: z.string().min(12).max(256).optional(),
+  /** OpenID Connect issuer whose bearer tokens count; without one only local accounts do. */
+  OIDC_ISSUER: z.url({ protocol: /^https?$/ }).optional(),
+  /** Audience that they must name. */
+  OIDC_AUDIENCE: z.string().min(1).optional(),
+  /** Claim with viewer, operator or admin, or a list of which one counts; `a.b` is b within a. */
+  OIDC_ROLE_CLAIM: z.string().min(1).default('roles'),
+  /** Addresses or networks of proxies whose X-Forwarded-For counts, comma separated. */
+  TRUSTED_PROXIES: z
+    .string()
+    .default('')
+    .transform((value) => value.split(',').filter((proxy) => proxy !== '')),
+  /** Most requests in a minute by one token; by one address where there is no token. */
+  REQUESTS_PER_MINUTE: z.coerce.number().int().min(1).default(12_000),
   /** Sign releases with a key of the server's own. For demonstrations. */
   ESPALIER_SELF_SIGN: flag,
   /** Base64 raw Ed25519 public keys that may sign releases, comma separated; written into the root. */
@@ -94,6 +108,9 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     brokerPort: env.BROKER_PORT,
     brokerHost: env.BROKER_HOST,
     adminPassword: env.ESPALIER_ADMIN_PASSWORD ?? null,
+    oidc: oidcOf(env),
+    trustedProxies: env.TRUSTED_PROXIES,
+    requestsPerMinute: env.REQUESTS_PER_MINUTE,
     selfSign: env.ESPALIER_SELF_SIGN,
     releaseKeys: env.ESPALIER_RELEASE_KEYS,
     logLevel: env.LOG_LEVEL,
@@ -112,6 +129,23 @@ function addressOf(url: string | undefined, dataDir: string): DatabaseAddress {
   if (url !== undefined && !url.startsWith('file:')) return { kind: 'postgresql', url };
   const path = resolve(url?.slice('file:'.length) ?? join(dataDir, 'espalier.db'));
   return { kind: 'sqlite', path };
+}
+
+/** An issuer on another machine is asked over TLS alone. */
+function oidcOf({
+  OIDC_ISSUER: issuer,
+  OIDC_AUDIENCE: audience,
+  OIDC_ROLE_CLAIM: roleClaim,
+}: z.infer<typeof environmentSchema>): OidcSettings | null {
+  if (issuer === undefined) return null;
+  if (audience === undefined) {
+    throw new ServerError('CONFIG_INVALID', 500, 'OIDC_ISSUER needs OIDC_AUDIENCE as well.');
+  }
+  const { protocol, hostname } = new URL(issuer);
+  if (protocol !== 'https:' && !['127.0.0.1', '[::1]', 'localhost'].includes(hostname)) {
+    throw new ServerError('CONFIG_INVALID', 500, 'OIDC_ISSUER must be an https address.');
+  }
+  return { issuer, audience, roleClaim };
 }
 
 const bytesOrNull = (kib: number | undefined): number | null =>

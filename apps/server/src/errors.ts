@@ -12,6 +12,7 @@ export type ServerErrorCode =
   | 'UNAUTHENTICATED'
   | 'LOGIN_REFUSED'
   | 'TOO_MANY_ATTEMPTS'
+  | 'RATE_LIMITED'
   | 'SESSION_NEEDED'
   | 'ROLE_NEEDED'
   | 'CROSS_ORIGIN'

@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import pino from 'pino';
 import { parseConfiguration } from './configuration.js';
+import { REDACTION, withoutSecrets } from './http/secrets.js';
 import { startServer } from './server.js';
 
 const STOP_TIMEOUT_MS = 15_000;
@@ -11,7 +12,7 @@ async function main(): Promise<void> {
   const configuration = parseConfiguration(process.env);
   // A log that nobody reads may lose lines; it may not hold the server up.
   const log = pino.destination({ dest: 2, sync: false, maxLength: LOG_BUFFER_BYTES });
-  const logger = pino({ level: configuration.logLevel }, log);
+  const logger = pino({ level: configuration.logLevel, ...REDACTION }, log);
   // Another server is active: whatever this one still does would be a former server's.
   const server = await startServer(configuration, logger, (why) => {
     process.stderr.write(`${JSON.stringify({ code: 'LEASE_LOST', message: why })}\n`);
@@ -42,6 +43,6 @@ async function main(): Promise<void> {
 main().catch((cause: unknown) => {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'SERVER_START';
   const message = cause instanceof Error ? cause.message : String(cause);
-  process.stderr.write(`${JSON.stringify({ code, message })}\n`);
+  process.stderr.write(`${withoutSecrets(JSON.stringify({ code, message }))}\n`);
   process.exit(2);
 });

@@ -8,18 +8,18 @@ import { SwaggerModule } from '@nestjs/swagger';
 import type { Logger } from 'pino';
 import { Authentication } from './access/authentication.js';
 import { AppModule } from './app.module.js';
+import { AuditTrail } from './audit/audit-trail.js';
 import type { Configuration } from './configuration.js';
 import { describeApi } from './http/api-description.js';
 import { serveConsole } from './http/console-pages.js';
 import { EventStream } from './http/event-stream.js';
+import { harden, HTTP_LIMITS } from './http/hardening.js';
 import { Metrics } from './http/metrics.js';
 import { PinoLogger } from './http/pino-logger.js';
 import { ProblemFilter } from './http/problem.js';
 import { Database } from './persistence/database.js';
 import { claimDatabase } from './persistence/claim.js';
 import { Keyring } from './release/keyring.js';
-
-const JSON_BODY_BYTES = 1024 * 1024;
 
 /** A running server. */
 export interface RunningServer {
@@ -89,7 +89,9 @@ async function listen(
   pino: Logger,
 ): Promise<NestFastifyApplication> {
   const adapter = new FastifyAdapter({
-    bodyLimit: JSON_BODY_BYTES,
+    bodyLimit: HTTP_LIMITS.bodyBytes,
+    http: { maxHeaderSize: HTTP_LIMITS.headerBytes },
+    trustProxy: configuration.trustedProxies.length > 0 && configuration.trustedProxies,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 256 },
   });
@@ -100,6 +102,8 @@ async function listen(
   await app.register(multipart);
   app.useGlobalFilters(new ProblemFilter());
   app.get(Authentication).install(adapter.getInstance());
+  app.get(AuditTrail).install(adapter.getInstance());
+  await harden(app, configuration);
   const metrics = app.get(Metrics);
   adapter.getInstance().addHook('onResponse', (request, reply, done) => {
     const route = request.routeOptions.url ?? 'unknown';

@@ -1,3 +1,4 @@
+export * from './audit-chain.js';
 export * from './claim-token.js';
 export * from './credential.js';
 export * from './device-report.js';

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { AuditLog } from '../audit/audit-log.js';
 import { CONFIGURATION, type Configuration } from '../configuration.js';
 import { notFound, ServerError } from '../errors.js';
 import type { Account } from '../generated/prisma/client.js';
@@ -25,6 +26,7 @@ export class Accounts implements OnModuleInit {
   constructor(
     private readonly database: Database,
     private readonly tokens: Tokens,
+    private readonly audit: AuditLog,
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
   ) {}
 
@@ -38,6 +40,10 @@ export class Accounts implements OnModuleInit {
       this.logger.warn(`account ${FIRST} made; its password is in ${this.firstPasswordPath}`);
     }
     await this.create({ name: FIRST, role: 'admin', password });
+    await this.audit.append({
+      ...{ actor: 'server', action: 'first account', object: FIRST },
+      ...{ outcome: 'done', code: null, address: null },
+    });
   }
 
   async list(): Promise<{ accounts: AccountView[] }> {

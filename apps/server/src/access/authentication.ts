@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ServerError } from '../errors.js';
 import type { Caller } from './caller.js';
+import { OpenIdConnect } from './oidc.js';
 import { fromOurPages } from './same-origin.js';
 import { tokenInCookies } from './session-cookie.js';
 import { isOurs } from './token-secret.js';
@@ -10,7 +11,10 @@ import { Tokens } from './tokens.js';
 /** Finds out who makes a request, before its body is read. */
 @Injectable()
 export class Authentication {
-  constructor(private readonly tokens: Tokens) {}
+  constructor(
+    private readonly tokens: Tokens,
+    private readonly oidc: OpenIdConnect,
+  ) {}
 
   /** Has every request looked at as it comes in. */
   install(server: FastifyInstance): void {
@@ -30,7 +34,8 @@ export class Authentication {
     const now = new Date();
     if (authorization !== undefined) {
       const [, bearer] = /^Bearer +(\S+)$/i.exec(authorization) ?? [];
-      return bearer !== undefined && isOurs(bearer) ? this.tokens.callerOf(bearer, now) : null;
+      if (bearer === undefined) return null;
+      return isOurs(bearer) ? this.tokens.callerOf(bearer, now) : this.oidc.callerOf(bearer);
     }
     const token = tokenInCookies(cookie);
     if (token === null || !isOurs(token)) return null;

@@ -36,6 +36,7 @@ export class SessionsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<NewSession> {
+    if (request.audited) request.audited.actor = login.name;
     const session = await this.logins.begin(login, request.ip);
     const expiresAt = new Date(session.expiresAt ?? 0);
     const secure = request.protocol === 'https';

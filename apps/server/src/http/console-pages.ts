@@ -12,13 +12,6 @@ const ASSETS = '/assets/';
 /** What the server answers itself: a path under one of these is never a page of the console. */
 const OWN = /^\/(api|health|metrics|assets)(\/|$)/;
 
-const HEADERS = {
-  'content-security-policy':
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'same-origin',
-};
-
 /**
  * Serves the built console at `/`. Files are those that were there at the start; every other path
  * that is not the API's is a page, which the console itself finds. Assets carry the hash of their
@@ -36,7 +29,7 @@ export async function serveConsole(fastify: FastifyInstance): Promise<void> {
       cacheControl: false,
       setHeaders: (reply, path) => {
         const kept = path.includes(ASSETS) ? 'public, max-age=31536000, immutable' : 'no-cache';
-        reply.header('cache-control', kept).headers(HEADERS);
+        reply.header('cache-control', kept);
       },
     });
   }

@@ -6,6 +6,7 @@ import {
   type ExceptionFilter,
 } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type {} from '../audit/audit-trail.js';
 import { ServerError } from '../errors.js';
 
 /** Body of an error, as RFC 9457 has it, with our stable code. */
@@ -80,6 +81,8 @@ export class ProblemFilter implements ExceptionFilter {
     const problem = problemOf(error);
     if (problem.status >= 500) this.logger.error(error);
     const http = host.switchToHttp();
+    const { audited } = http.getRequest<FastifyRequest>();
+    if (audited) audited.code = problem.code;
     const reply = http.getResponse<FastifyReply>();
     if (reply.sent) return;
     // What is left of a refused upload is not read, so the connection cannot serve another request.

@@ -15,7 +15,7 @@ export class Housekeeping {
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
   ) {}
 
-  /** Forgets old telemetry, ids of old messages and claim tokens that expired, some at a time. */
+  /** Forgets old telemetry, ids of old messages and claim and access tokens that expired, some at a time. */
   async forget(now: Date): Promise<void> {
     const telemetryBefore = new Date(now.getTime() - this.configuration.telemetryDays * DAY_MS);
     const inboxBefore = new Date(now.getTime() - INBOX_DAYS * DAY_MS);
@@ -44,6 +44,7 @@ export class Housekeeping {
       await transaction.claimToken.deleteMany({
         where: { usedAt: null, expiresAt: { lt: inboxBefore } },
       });
+      await transaction.accessToken.deleteMany({ where: { expiresAt: { lt: now } } });
     });
   }
 }

@@ -1,4 +1,5 @@
 import { Injectable } from '@nestjs/common';
+import { AuditLog } from '../audit/audit-log.js';
 import { ServerError, notFound } from '../errors.js';
 import type { Proposal } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
@@ -16,6 +17,7 @@ export class Proposals {
     private readonly database: Database,
     private readonly policies: Policies,
     private readonly rollouts: Rollouts,
+    private readonly audit: AuditLog,
   ) {}
 
   async list(): Promise<{ proposals: ProposalView[] }> {
@@ -69,7 +71,11 @@ export class Proposals {
     });
     for (const { id, note } of rows) {
       try {
-        await this.push(id, 'policy');
+        const { rolloutId } = await this.push(id, 'policy');
+        await this.audit.append({
+          ...{ actor: `policy ${policyId}`, action: 'rollout started', object: rolloutId ?? id },
+          ...{ outcome: 'done', code: null, address: null },
+        });
       } catch (cause) {
         if (!(cause instanceof ServerError)) throw cause;
         if (note === cause.message) continue;
