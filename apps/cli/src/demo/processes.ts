@@ -83,8 +83,20 @@ export class Processes {
 export async function firstLine(child: ChildProcess, signal: AbortSignal): Promise<string> {
   if (!child.stdout) throw new CliError('CLI_DEMO', 'The process has no output to read.');
   const lines = createInterface({ input: child.stdout });
-  const [line] = (await once(lines, 'line', { signal })) as [string];
-  return line;
+  try {
+    const [line] = (await once(lines, 'line', { signal })) as [string];
+    return line;
+  } catch (cause) {
+    const late = signal.reason instanceof Error && signal.reason.name === 'TimeoutError';
+    if (!late) throw cause;
+    throw new CliError(
+      'CLI_DEMO',
+      'The server did not start in time; the machine may be too busy.',
+      {
+        cause,
+      },
+    );
+  }
 }
 
 async function end(child: ChildProcess): Promise<void> {

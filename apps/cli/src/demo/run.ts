@@ -31,7 +31,7 @@ const AGENT = fileURLToPath(new URL('../../../agent/dist/main.js', import.meta.u
 
 /** File in the server's folder that a first start writes. */
 const ADMIN_PASSWORD = 'admin-password';
-const SERVER_START_MS = 30_000;
+const SERVER_START_MS = 180_000;
 const MIB = 1024 * 1024;
 
 const listeningSchema = z.object({ event: z.literal('listening'), url: z.string() });
