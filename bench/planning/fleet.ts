@@ -3,6 +3,8 @@ import { type Budget, KERNELS, type Profile, PROFILE_SCHEMA_VERSION } from '@esp
 import type { PlanDevice } from '@espalier/tuning';
 
 const MIB = 2 ** 20;
+/** A device drawn at random has no costs beyond those of its layers. */
+const LAYERS = KERNELS.filter(({ op }) => op !== 'network');
 
 /** A value whose logarithm is uniform between those of two bounds. */
 export function logUniform(random: Random, low: number, high: number): number {
@@ -37,7 +39,7 @@ function budgetOf(random: Random): Budget {
 }
 
 function profileOf(slowness: number, int8: number, ramBytes: number, random: Random): Profile {
-  const kernels = KERNELS.flatMap(({ id, precisions, cin, cout, size, width, kernel, group, op }) =>
+  const kernels = LAYERS.flatMap(({ id, precisions, cin, cout, size, width, kernel, group, op }) =>
     precisions.map((precision) => {
       const weighted = op === 'conv' || op === 'gemm' || op === 'block';
       const macs = weighted ? (cin / group) * cout * kernel ** 2 * size * width : 0;

@@ -11,6 +11,7 @@ export const KERNEL_OPS = [
   'pool',
   'quantize',
   'block',
+  'network',
 ] as const;
 export type KernelOp = (typeof KERNEL_OPS)[number];
 
@@ -29,6 +30,8 @@ export type KernelOp = (typeof KERNEL_OPS)[number];
  * - `block`: an inverted residual block, `cin` to `cout` by 1x1, depthwise 3x3, back by 1x1, and the
  *   sum with its input. Operators cost more in such company than among their like: code and weights
  *   are no longer in the nearest cache when their turn comes again.
+ * - `network`: {@link NETWORK_LAYERS}, once. What it takes beyond its layers among their like is what
+ *   a whole model takes.
  *
  * Where `weights` are not `near`, it is one layer with more weights than the nearest caches hold: what
  * it takes beyond its work says what bytes from farther off cost.
@@ -64,6 +67,35 @@ const NONE = {
   steps: null,
   weights: 'near',
 } as const;
+
+/** One convolution of the small network, with ReLU, padded to keep the size at stride 1. */
+export interface NetworkLayer {
+  readonly kernel: number;
+  readonly cin: number;
+  readonly cout: number;
+  readonly group: number;
+  readonly stride: number;
+  /** Instead of ReLU, the sum with the value so many layers before. */
+  readonly adds: number | null;
+}
+
+function layer(kernel: number, cin: number, cout: number, more: Partial<NetworkLayer> = {}) {
+  return { kernel, cin, cout, group: 1, stride: 1, adds: null, ...more };
+}
+
+/** Kinds of layers that small networks are made of, in their usual order, on 16 x 16 x 16. */
+export const NETWORK_LAYERS: readonly NetworkLayer[] = [
+  layer(3, 16, 32),
+  layer(1, 32, 64),
+  layer(3, 64, 64, { group: 64, stride: 2 }),
+  layer(1, 64, 40),
+  layer(1, 40, 120),
+  layer(3, 120, 120, { group: 120 }),
+  layer(1, 120, 40, { adds: 3 }),
+  layer(3, 40, 64, { stride: 2 }),
+  layer(3, 64, 64),
+  layer(1, 64, 128),
+];
 
 function conv(
   kernel: number,
@@ -124,7 +156,7 @@ function block(size: number, channels: number, expanded: number): Kernel {
 }
 
 function plain(
-  op: Exclude<KernelOp, 'conv' | 'gemm' | 'block'>,
+  op: Exclude<KernelOp, 'conv' | 'gemm' | 'block' | 'network'>,
   channels: number,
   size: number,
   precisions: Kernel['precisions'] = BOTH,
@@ -240,6 +272,11 @@ export const KERNELS: readonly Kernel[] = [
   conv(3, 2, 96, 144),
   gemm(512, 320),
 
+  {
+    ...NONE,
+    ...{ id: 'network', op: 'network', precisions: BOTH, cin: 16, cout: 128, size: 16, width: 16 },
+  },
+
   ...STREAMS.flatMap(({ kept, far }) => [kept, far]),
 ];
 
@@ -252,10 +289,11 @@ const CHAIN_WORK = 2_400_000;
 
 /**
  * Steps of the short and of the long chain that a kernel is timed with; even, for a step and its way
- * back are one period. The cheaper a step, the longer the chain. One large layer is set against none.
+ * back are one period. The cheaper a step, the longer the chain. One large layer, or a network, is set
+ * against none.
  */
 export function chainSteps(kernel: Kernel): readonly [short: number, long: number] {
-  if (kernel.weights !== 'near') return [0, 1];
+  if (kernel.weights !== 'near' || kernel.op === 'network') return [0, 1];
   if (kernel.steps !== null) return [SHORT_STEPS, SHORT_STEPS + kernel.steps];
   const pixels = kernel.size * kernel.width;
   const weighted = kernel.op === 'conv' || kernel.op === 'gemm';

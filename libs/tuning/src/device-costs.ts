@@ -42,7 +42,8 @@ export function deviceCosts(profile: Profile, threads: number): DeviceCosts {
   const base = new DeviceFit(table, alone, 1);
   const single = base.single();
   const more = threads > 1 ? kernelTimes(profile, threads, table) : null;
-  const paths = more ? new DeviceFit(table, more, threads).threaded(single, base) : single.paths;
+  const fit = more ? new DeviceFit(table, more, threads) : base;
+  const paths = more ? fit.threaded(single, base) : single.paths;
   // The graph that calls are measured with has one operator.
   const called = threadValue(
     profile.callOverheadMs.map(({ threads: count, ms }) => [count, ms]),
@@ -52,11 +53,16 @@ export function deviceCosts(profile: Profile, threads: number): DeviceCosts {
     block,
     paths,
     plain: single.plain,
+    whole: fit.whole({ paths, plain: single.plain }),
     cacheBytes: profile.cpu.cacheBytes ?? null,
     nearCacheBytes: profile.cpu.nearCacheBytes ?? null,
     callMs: Math.max(0, called - (paths.get('elementwise')?.costs[0] ?? 0)),
   };
 }
+
+/** A network that is farther from its layers than this was disturbed while it was measured. */
+const LEAST_WHOLE = 0.75;
+const MOST_WHOLE = 1.4;
 
 type Paths = Map<CodePath, PathCosts>;
 type Fitted = Pick<DeviceCosts, 'paths' | 'plain'>;
@@ -141,6 +147,17 @@ class DeviceFit {
     }
     this.addCompanies(device);
     return paths;
+  }
+
+  /** What the small network takes over what its layers' costs add up to; 1 where it was not measured. */
+  whole(device: Fitted): DeviceCosts['whole'] {
+    const of = (precision: 'fp32' | 'int8'): number => {
+      const { at, work, operators } = this.table.network[precision];
+      const company = device.paths.get(precision === 'fp32' ? 'company' : 'int8-company');
+      const time = (this.times.ms[at] ?? 0) - operators * (company?.costs[0] ?? 0);
+      return boundedRatio(time, weighPaths(work, device).ms, LEAST_WHOLE, MOST_WHOLE);
+    };
+    return { fp32: of('fp32'), int8: of('int8') };
   }
 
   /** What each kernel spends on the path itself, milliseconds; weight 0: not known, or next to nothing. */

@@ -1,12 +1,14 @@
-import { type Profile, STREAMS } from '@espalier/protocol';
+import { KERNELS, type Profile, STREAMS } from '@espalier/protocol';
 import { CostFit } from './fit.js';
 import { weightBytesOf } from './company.js';
 import {
-  layerSteps,
   FIT_ORDER,
+  isEvidence,
   kernelsOfPath,
   type KernelWork,
   kernelWork,
+  layerSteps,
+  networkSteps,
 } from './kernel-work.js';
 import { type PathWork, pathWorkOf } from './path-work.js';
 import type { CodePath } from './steps.js';
@@ -30,6 +32,13 @@ export interface KernelTable {
   /** In the order in which costs are found. */
   readonly paths: readonly PathTable[];
   readonly companies: readonly PathTable[];
+  /** The small network: its position, what it runs, and how many operators that are. */
+  readonly network: Readonly<
+    Record<
+      'fp32' | 'int8',
+      { readonly at: number; readonly work: readonly PathWork[]; readonly operators: number }
+    >
+  >;
   /** Layers with many weights, by kind: positions of each, and what it runs. */
   readonly streams: readonly {
     readonly kept: number;
@@ -75,10 +84,26 @@ function makeTable(block: number): KernelTable {
     const others = chosen.map((work) => pathWorkOf(work.otherSteps, block));
     return { path, at, rows, others, fit: new CostFit(rows) };
   };
+  const network = (precision: 'fp32' | 'int8') => {
+    const kernel = KERNELS.find(({ op }) => op === 'network');
+    if (!kernel) return { at: -1, work: [], operators: 0 };
+    const { whole, ends } = networkSteps(kernel, precision, block);
+    return {
+      at: position[precision].get(kernel.id) ?? -1,
+      work: pathWorkOf(
+        [
+          ...whole.map((step) => ({ step, share: 1 })),
+          ...ends.map((step) => ({ step, share: -1 })),
+        ],
+        block,
+      ),
+      operators: whole.length - ends.length,
+    };
+  };
   const plain = (precision: 'fp32' | 'int8') =>
     tableOf(
       'elementwise',
-      works.filter((work) => work.precision === precision && work.kernel.weights === 'near'),
+      works.filter((work) => work.precision === precision && isEvidence(work)),
       (work) => work.plain,
     );
   return {
@@ -90,6 +115,7 @@ function makeTable(block: number): KernelTable {
     companies: (['company', 'int8-company'] as const).map((path) => {
       return tableOf(path, byPath.get(path) ?? [], (work) => [work.features.get(path)?.[0] ?? 0]);
     }),
+    network: { fp32: network('fp32'), int8: network('int8') },
     streams: STREAMS.map(({ kept, far }) => {
       const steps = layerSteps(kept, block);
       return {

@@ -1,5 +1,5 @@
-import { KERNELS, type Kernel } from '@espalier/protocol';
-import { companyOf, weightBytesOf } from './company.js';
+import { KERNELS, type Kernel, NETWORK_LAYERS } from '@espalier/protocol';
+import { companyOf } from './company.js';
 import type { CostNode } from './costs.js';
 import { type Features, featuresOf, plainFeatures } from './features.js';
 import { CODE_PATHS, type CodePath, type Step, stepsOf } from './steps.js';
@@ -16,8 +16,6 @@ export interface KernelWork {
   readonly features: ReadonlyMap<CodePath, Features>;
   /** Steps of other paths, each with its share of a period. */
   readonly otherSteps: readonly { readonly step: Step; readonly share: number }[];
-  /** Bytes of weights that a step reads. */
-  readonly weightBytes: number;
   readonly plain: Features;
   readonly positions: readonly Position[];
 }
@@ -71,11 +69,16 @@ export function kernelsOfPath(block: number): ReadonlyMap<CodePath, readonly Ker
   const byPath = new Map(
     CODE_PATHS.map((path) => [
       path,
-      table.filter((work) => work.path === path && work.kernel.weights === 'near'),
+      table.filter((work) => work.path === path && isEvidence(work)),
     ]),
   );
   BY_PATH.set(block, byPath);
   return byPath;
+}
+
+/** Whether a kernel's time is that of one kind of operator. */
+export function isEvidence({ kernel }: Pick<KernelWork, 'kernel'>): boolean {
+  return kernel.weights === 'near' && kernel.op !== 'network';
 }
 
 const BY_PATH = new Map<number, ReadonlyMap<CodePath, readonly KernelWork[]>>();
@@ -91,6 +94,12 @@ export function positionOf(node: CostNode): Position {
 }
 
 function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): KernelWork {
+  if (kernel.op === 'network') {
+    return {
+      ...{ kernel, precision, path: CODE_PATHS[0], features: new Map(), otherSteps: [] },
+      ...{ plain: [0, 0, 0], positions: [] },
+    };
+  }
   const short = stepsOf({ nodes: chainNodes(kernel, precision, PERIOD) }, block);
   const long = stepsOf({ nodes: chainNodes(kernel, precision, 2 * PERIOD) }, block);
   const features = new Map<CodePath, number[]>();
@@ -118,8 +127,30 @@ function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): Kern
   const others = (steps: readonly Step[], share: number) =>
     steps.filter((step) => step.path !== path).map((step) => ({ step, share }));
   const otherSteps = [...others(long, 1 / PERIOD), ...others(short, -1 / PERIOD)];
-  const weightBytes = short.reduce((sum, { node }) => sum + weightBytesOf(node), 0) / PERIOD;
-  return { kernel, precision, path, features, otherSteps, weightBytes, plain, positions };
+  return { kernel, precision, path, features, otherSteps, plain, positions };
+}
+
+/** What the network runs: the steps of its chain, and those of the ends that are set against it. */
+export function networkSteps(
+  kernel: Kernel,
+  precision: 'fp32' | 'int8',
+  block: number,
+): { readonly whole: readonly Step[]; readonly ends: readonly Step[] } {
+  const run = (steps: number) => {
+    const nodes = chainNodes(kernel, precision, steps);
+    const { cout, oh, ow } = nodes.at(-1) ?? {
+      cout: kernel.cin,
+      oh: kernel.size,
+      ow: kernel.width,
+    };
+    nodes.push({
+      ...{ name: '', kind: 'pool', int8: precision === 'int8', inputs: [nodes.length - 1] },
+      ...{ cin: cout, cout, ih: oh, iw: ow, oh: 1, ow: 1, kh: oh, kw: ow, group: 1, stride: 1 },
+      ...{ pads: [0, 0, 0, 0], activation: 'none', mergesInto: null },
+    });
+    return stepsOf({ nodes }, block);
+  };
+  return { whole: run(1), ends: run(0) };
 }
 
 /** What a kernel that is one layer runs beyond the ends of its chain. */
@@ -172,6 +203,27 @@ function chainNodes(kernel: Kernel, precision: 'fp32' | 'int8', steps: number): 
         const last = nodes.length - 1;
         const sum = { inputs: [last, start], mergesInto: int8 ? null : last };
         push('add', kernel.cin, kernel.cin, sum);
+        break;
+      }
+      case 'network': {
+        let [height, row] = [size, width];
+        const first = nodes.length - 1;
+        NETWORK_LAYERS.forEach((layer, index) => {
+          const edge = layer.kernel >> 1;
+          const [oh, ow] = [Math.ceil(height / layer.stride), Math.ceil(row / layer.stride)];
+          push('conv', layer.cin, layer.cout, {
+            ...{ kh: layer.kernel, kw: layer.kernel, pads: [edge, edge, edge, edge] },
+            ...{ ih: height, iw: row, oh, ow, group: layer.group, stride: layer.stride },
+            activation: layer.adds === null ? 'relu' : 'none',
+          });
+          [height, row] = [oh, ow];
+          if (layer.adds === null) return;
+          const last = nodes.length - 1;
+          push('add', layer.cout, layer.cout, {
+            ...{ inputs: [last, first + 1 + index - layer.adds], ih: oh, iw: ow, oh, ow },
+            mergesInto: int8 ? null : last,
+          });
+        });
         break;
       }
       case 'gemm':

@@ -6,7 +6,7 @@ import { deviceCosts } from './device-costs.js';
 import type { DeviceCosts } from './path-costs.js';
 import { pathWorkOf, weighPaths } from './path-work.js';
 import { stepsOf } from './steps.js';
-import { type Workload, weighCompany, weighWorkload, workloadOf } from './workload.js';
+import { type Workload, weighCompany, weighWorkload, wholeFactor, workloadOf } from './workload.js';
 
 /** A predicted median and the interval that holds a measured one nine times in ten, milliseconds. */
 export interface LatencyInterval {
@@ -50,13 +50,14 @@ export function predictFromCosts(
   const device = deviceCosts(profile, settings.threads);
   const steps = stepsOf(costs, device.block);
   const workload = workloadOf(costs, device.block);
+  const whole = wholeFactor(workload.company, device);
   return {
     ...latencyOf(workload, device),
     perNode: [
       ...steps.map((step) => ({
         name: step.node.name,
         path: step.path,
-        ms: weighPaths(pathWorkOf([{ step, share: 1 }], device.block), device).ms,
+        ms: whole * weighPaths(pathWorkOf([{ step, share: 1 }], device.block), device).ms,
       })),
       {
         name: 'all together',

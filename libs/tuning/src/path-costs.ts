@@ -20,6 +20,8 @@ export interface DeviceCosts {
   /** What the largest cache below that holds; null: not known. */
   readonly nearCacheBytes: number | null;
   readonly paths: ReadonlyMap<CodePath, PathCosts>;
+  /** What operators take in a network over what they take among their like. */
+  readonly whole: Readonly<Record<'fp32' | 'int8', number>>;
   /** Costs of rough features, for a path that the device did not measure. */
   readonly plain: Readonly<Record<'fp32' | 'int8', ArrayLike<number>>>;
 }

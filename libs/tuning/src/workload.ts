@@ -30,6 +30,11 @@ export function workloadOf(costs: CandidateCosts, block: number): Workload {
   };
 }
 
+/** What a model's operators take over what they take among their like, by its precision. */
+export function wholeFactor({ path }: Company, device: DeviceCosts): number {
+  return device.whole[path === 'company' ? 'fp32' : 'int8'];
+}
+
 /** Milliseconds that the company of a model's operators costs. */
 export function weighCompany(
   { company, bytes }: Pick<Workload, 'company' | 'bytes'>,
@@ -55,8 +60,9 @@ export function weighWorkload(
 ): { ms: number; deviation: number } {
   const { ms, variance } = weighPaths(workload.paths, device);
   const together = weighCompany(workload, device);
+  const whole = wholeFactor(workload.company, device);
   return {
-    ms: ms + together,
-    deviation: Math.sqrt(variance + (together * COMPANY_ERROR) ** 2),
+    ms: ms * whole + together,
+    deviation: Math.sqrt(variance * whole ** 2 + (together * COMPANY_ERROR) ** 2),
   };
 }

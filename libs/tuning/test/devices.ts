@@ -3,6 +3,8 @@ import { KERNELS, type Profile } from '@espalier/protocol';
 import { type Candidate, describeCandidate } from '../src/index.js';
 
 const MIB = 2 ** 20;
+/** A made-up device has no costs beyond those of its layers. */
+const LAYERS = KERNELS.filter(({ op }) => op !== 'network');
 
 /** What a made-up device takes for its kernels, and what it has. */
 export interface DeviceTraits {
@@ -22,7 +24,7 @@ export interface DeviceTraits {
 export function profileWith(traits: DeviceTraits = {}): Profile {
   const { callNs = 500, macNs = 0.05, byteNs = 0.1, int8 = 0.5 } = traits;
   const { ramMib = 512, storageMib = 1024, threaded } = traits;
-  const kernels = KERNELS.flatMap(({ id, precisions, cin, cout, size, width, kernel, group, op }) =>
+  const kernels = LAYERS.flatMap(({ id, precisions, cin, cout, size, width, kernel, group, op }) =>
     precisions.flatMap((precision) => {
       const weighted = op === 'conv' || op === 'gemm' || op === 'block';
       const macs = weighted ? (cin / group) * cout * kernel ** 2 * size * width : 0;

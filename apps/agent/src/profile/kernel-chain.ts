@@ -8,7 +8,7 @@ import {
   tensorOf,
   uint8Tensor,
 } from '@espalier/onnx';
-import type { Kernel } from '@espalier/protocol';
+import { type Kernel, NETWORK_LAYERS } from '@espalier/protocol';
 
 /** The feed of a chain: its input's name and shape. */
 export function chainInput(kernel: Kernel): { name: string; shape: readonly number[] } {
@@ -59,6 +59,25 @@ class Chain {
         const filtered = this.convolution(depthwise, expanded, wide, wide);
         const reduced = this.quantized(this.weighted(pointwise, filtered, wide, narrow));
         return this.quantized(this.node('Add', [reduced, value]));
+      }
+      case 'network': {
+        const values = [value];
+        for (const { adds, cin: depth, cout: width, ...shape } of NETWORK_LAYERS) {
+          const before = values.at(-1) ?? value;
+          const layer = { ...kernel, ...shape };
+          const other = adds === null ? undefined : values.at(-adds);
+          values.push(
+            other === undefined
+              ? this.convolution(layer, before, depth, width)
+              : this.quantized(
+                  this.node('Add', [
+                    this.quantized(this.weighted(layer, before, depth, width)),
+                    other,
+                  ]),
+                ),
+          );
+        }
+        return values.at(-1) ?? value;
       }
       case 'gemm': {
         const weighted = this.node('Gemm', [value, ...this.weights([cin, cout], cout, 1)]);

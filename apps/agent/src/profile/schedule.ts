@@ -10,7 +10,7 @@ export interface Measurement {
 const STRIDE = 3;
 const THREADED_STRIDE = 3;
 /** Kinds with few kernels, or that are split only from some size on. */
-const ALL_THREADED = new Set<Kernel['op']>(['block', 'gemm']);
+const ALL_THREADED = new Set<Kernel['op']>(['block', 'gemm', 'network']);
 
 /**
  * What to measure, in an order that serves a deadline: every third kernel of the list comes first,
