@@ -15,6 +15,7 @@ const ModelPage = lazy(() => import('./models/model-page'));
 const PlanPage = lazy(() => import('./plan/plan-page'));
 const RolloutsPage = lazy(() => import('./rollouts/rollouts-page'));
 const NewRolloutPage = lazy(() => import('./rollouts/new-rollout-page'));
+const AuditPage = lazy(() => import('./audit/audit-page'));
 const RolloutPage = lazy(() => import('./rollouts/rollout-page'));
 
 /** The console, for one who is signed in. */
@@ -41,6 +42,7 @@ function Pages() {
           <Route path="rollouts" element={<RolloutsPage />} />
           <Route path="rollouts/new" element={<NewRolloutPage />} />
           <Route path="rollouts/:id" element={<RolloutPage />} />
+          <Route path="audit" element={<AuditPage />} />
           <Route path="*" element={<NotFound />} />
         </Routes>
       </Suspense>

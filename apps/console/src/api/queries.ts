@@ -1,6 +1,6 @@
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, taken } from './client';
-import type { DeviceState } from './types';
+import type { AuditEntry, DeviceState } from './types';
 
 /** Asked again this often where no event tells of a change. */
 const SLOWLY_MS = 15_000;
@@ -135,5 +135,25 @@ export const queries = {
       queryFn: () => taken(api.GET('/api/v1/rollouts/{id}/decisions', at(id))),
     }),
 };
+
+/** The audit log, the newest first, page by page. */
+export const auditQuery = (actor: string, outcome: AuditEntry['outcome'] | null) =>
+  infiniteQueryOptions({
+    queryKey: ['audit', actor, outcome],
+    initialPageParam: null as number | null,
+    queryFn: ({ pageParam }) =>
+      taken(
+        api.GET('/api/v1/audit', {
+          params: {
+            query: {
+              ...(actor ? { actor } : {}),
+              ...(outcome ? { outcome } : {}),
+              ...(pageParam === null ? {} : { cursor: pageParam }),
+            },
+          },
+        }),
+      ),
+    getNextPageParam: ({ next }) => next,
+  });
 
 const at = (id: string) => ({ params: { path: { id } } });

@@ -49,6 +49,8 @@ export type RolloutPreview = Body<'/api/v1/rollouts/preview', 'post'>;
 export type Gate = Item<Rollout['gates']>;
 export type Decision = Item<Body<'/api/v1/rollouts/{id}/decisions'>['decisions']>;
 
+export type AuditEntry = Item<Body<'/api/v1/audit'>['entries']>;
+
 /** What the server says of an uploaded model, as far as the console shows it. */
 export interface Inspection {
   readonly params: number;

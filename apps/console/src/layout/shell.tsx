@@ -15,6 +15,7 @@ const PAGES = [
   { to: '/models', name: 'Models', icon: 'models' },
   { to: '/plan', name: 'Plan', icon: 'plan' },
   { to: '/rollouts', name: 'Rollouts', icon: 'rollouts' },
+  { to: '/audit', name: 'Audit', icon: 'audit' },
 ] as const;
 
 /** The frame of every page: where one is, where one may go, and whether it is live. */
