@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jest } from '@jest/globals';
+import { Logger } from '@nestjs/common';
 import Sqlite from 'better-sqlite3';
 import pg from 'pg';
+import { AuditLog } from '../src/audit/audit-log.js';
 import { Prisma } from '../src/generated/prisma/client.js';
 import type { DatabaseAddress } from '../src/persistence/address.js';
 import { Database, raise } from '../src/persistence/database.js';
@@ -225,6 +227,29 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
       database = await Database.open(address());
     });
     afterAll(() => database.close());
+
+    it('keep an audit log that SQL cannot rewrite, nor unseen once its triggers are gone', async () => {
+      Logger.overrideLogger(false);
+      const log = new AuditLog(database);
+      for (const object of ['a', 'b', 'c']) {
+        await log.append({
+          ...{ actor: 'ada', action: 'test', object, outcome: 'done', code: null, address: null },
+        });
+      }
+      expect(await log.verify()).toMatchObject({ entries: 3, fault: null });
+      const run = (sql: string): Promise<number> =>
+        database.write((transaction) => transaction.$executeRawUnsafe(sql));
+      const edit = `UPDATE "AuditEntry" SET actor = 'eve' WHERE seq = 2`;
+      await expect(run(edit)).rejects.toThrow('append-only');
+      await expect(run(`DELETE FROM "AuditEntry"`)).rejects.toThrow('append-only');
+      await run(
+        kind === 'sqlite'
+          ? `DROP TRIGGER "AuditEntry_no_update"`
+          : `DROP TRIGGER "AuditEntry_no_change" ON "AuditEntry"`,
+      );
+      await run(edit);
+      expect(await log.verify()).toMatchObject({ fault: { seq: 2, why: 'altered' } });
+    });
 
     it('keeps values as they are, and finds devices by label', async () => {
       const createdAt = new Date('2026-01-02T03:04:05.678Z');
