@@ -14,5 +14,5 @@ COPY --from=build /src/libs/protocol libs/protocol
 COPY --from=build /src/libs/trust libs/trust
 COPY --from=build /src/apps/broker apps/broker
 USER node
-EXPOSE 1883
+EXPOSE 8883
 CMD ["node", "apps/broker/dist/main.js"]

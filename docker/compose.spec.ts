@@ -66,7 +66,7 @@ describe('the set-up in docker/compose.yml', () => {
       expect(Object.keys(ofServer.shape)).toEqual(expect.arrayContaining(Object.keys(environment)));
       expect(parseConfiguration(environment)).toMatchObject({
         database: { kind: 'postgresql' },
-        brokerUrl: 'mqtt://mosquitto:1883',
+        brokerUrl: 'mqtts://mosquitto:8883',
       });
     },
   );

@@ -15,6 +15,6 @@ RUN mkdir /data && chown node:node /data \
 USER node
 WORKDIR /data
 VOLUME /data
-EXPOSE 8080 1883
+EXPOSE 8080 8883
 HEALTHCHECK --start-period=30s CMD ["node", "/app/docker/health.mjs"]
 CMD ["espalier-server"]

@@ -1,9 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { EnrolResponse } from '@espalier/protocol';
-import { rootSchema } from '@espalier/protocol';
-import { generateKeyPair, payloadBytes, publicKeyBase64 } from '@espalier/trust';
 import { z } from 'zod';
 import { BenchError, type BenchContext, type Benchmark } from '../benchmark.js';
 import { BROKERS, startBroker, type BrokerName } from './brokers.js';
@@ -82,16 +79,15 @@ async function measure(
 ): Promise<z.infer<typeof resultSchema>> {
   const server = new Server(dataDir, profileDir);
   await server.start({ BROKER_PORT: '0', LOG_LEVEL: 'warn' });
-  const credentialKey = await onlineKey(server);
   const variant = await makeVariant(server);
   await server.stop();
   note(`the variant has ${variant.artifact.bytes} bytes; the broker is ${brokerName}`);
-  const broker = await startBroker(brokerName, folder, credentialKey);
+  const broker = await startBroker(brokerName, folder, dataDir);
   const site = { server, broker, variant, note };
   const ifAsked = <T>(part: Part, run: () => Promise<T>): Promise<T | null> =>
     parts.includes(part) ? run() : Promise.resolve(null);
   try {
-    await server.start({ BROKER_URL: broker.serverUrl });
+    await server.start(broker.environment);
     const seconds = await ifAsked('rollout', () => wholeFleet(site, devices));
     const resumedBytesShare = await ifAsked('resume', () => cutDevices(site));
     const stalledSlowdown = await ifAsked('stall', () => stalledDevice(site, STALL_ROUNDS));
@@ -102,16 +98,4 @@ async function measure(
     await server.stop();
     await broker.stop();
   }
-}
-
-/** The key that the server signs credentials with, read from the root that devices are given. */
-async function onlineKey(server: Server): Promise<string> {
-  const { token } = await server.call<{ token: string }>('POST', '/api/v1/claim-tokens', {});
-  const publicKey = publicKeyBase64(generateKeyPair());
-  const request = { token, publicKey, name: 'key-finder' };
-  const { root } = await server.call<EnrolResponse>('POST', '/api/v1/enrolments', request);
-  const { roles, keys } = rootSchema.parse(
-    JSON.parse(Buffer.from(payloadBytes(root)).toString('utf8')),
-  );
-  return keys[roles.target.keyids[0] ?? '']?.public ?? '';
 }

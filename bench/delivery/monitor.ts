@@ -10,8 +10,7 @@ export class Monitor {
   private constructor(private readonly close: () => Promise<void>) {}
 
   static async start(broker: Broker): Promise<Monitor> {
-    const { serverUrl, username, password } = broker;
-    const client = await connectAsync(serverUrl, { username, password, clientId: 'monitor' });
+    const client = await connectAsync(broker.url, broker.monitor);
     const monitor = new Monitor(() => client.endAsync(true));
     client.on('message', () => {
       monitor.#lastAt = Date.now();

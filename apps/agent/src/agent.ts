@@ -8,12 +8,14 @@ import {
   type Message,
   type Root,
 } from '@espalier/protocol';
-import { payloadBytes } from '@espalier/trust';
+import { payloadBytes, privateKeyPem } from '@espalier/trust';
 import { randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { enrol } from './enrol/enrolment.js';
+import type { Identity } from './enrol/identity.js';
+import { Renewal } from './enrol/renewal.js';
 import { AgentError } from './errors.js';
 import { Incumbent } from './install/incumbent.js';
 import { Installer } from './install/installer.js';
@@ -22,7 +24,7 @@ import { Progress } from './install/progress.js';
 import { SlotFiles } from './install/slots.js';
 import { Greeting } from './link/greeting.js';
 import { collectGarbage } from './lean.js';
-import { Link } from './link/link.js';
+import { Link, type Login } from './link/link.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
 import { Outbox } from './report/outbox.js';
@@ -49,8 +51,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   await lockState(options.stateDir);
   const identity = await enrol(options, log);
-  const { deviceId, brokerUrl, credential, key } = identity;
-  const state = StateStore.open(options.stateDir, identity.root);
+  const { deviceId, key } = identity;
+  const state = StateStore.open(options.stateDir, identity.firstRoot);
   countRestart(state, log);
 
   const worker = new ModelWorker(
@@ -68,7 +70,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const epoch = (): number => state.value.epoch;
 
   const link = new Link(
-    { brokerUrl, deviceId, credential, keepaliveS: options.keepaliveS },
+    { deviceId, login: () => loginOf(identity), keepaliveS: options.keepaliveS },
     {
       connected: () => {
         greeting.start();
@@ -210,13 +212,17 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     },
   );
 
+  const renewal = new Renewal(identity, options.server, () => rootOf(state), Math.random, log);
+
   if (!profiles.profile) await measure();
   thermal.start();
   await installer.start();
   report();
+  renewal.start();
   link.start();
   return {
     async stop() {
+      renewal.stop();
       thermal.stop();
       greeting.stop();
       await feedback?.stop();
@@ -259,6 +265,13 @@ async function checkInput(worker: ModelWorker, { inputPath }: AgentOptions): Pro
     });
   }
 }
+
+const loginOf = ({ membership, key }: Identity): Login => ({
+  brokerUrl: membership.brokerUrl,
+  authorities: membership.authorities,
+  certificate: membership.certificate,
+  privateKey: privateKeyPem(key),
+});
 
 /** The trusted root, which was verified before it was kept. */
 const rootOf = (state: StateStore): Root =>

@@ -110,11 +110,12 @@ describe('an agent', () => {
 
   it('goes on pinging the broker while an inference takes five seconds', async () => {
     let pings = 0;
-    // MQTT 3.1.1, section 3.12: a PINGREQ is these two bytes, and the agent sends it alone.
+    // A PINGREQ has two bytes (MQTT 3.1.1, section 3.12), and the agent sends it alone: with the
+    // type and the tag of a TLS 1.3 record of application data (23), 19 after the header of 5.
     const wire = createServer((socket) => {
       const broker = connect(server.brokerPort, '127.0.0.1');
       socket.on('data', (bytes) => {
-        if (bytes.equals(Buffer.from([0xc0, 0]))) pings += 1;
+        if (bytes.length === 24 && bytes[0] === 23) pings += 1;
       });
       socket.pipe(broker).pipe(socket);
       broker.on('error', () => socket.destroy());

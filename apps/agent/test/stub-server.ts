@@ -5,8 +5,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { EventEmitter, once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
@@ -19,9 +22,11 @@ import {
   enrolRequestSchema,
   parseTopic,
   SERVER_FILTER,
+  SERVER_NAME,
   UP_SCHEMAS,
   type ChunkFrame,
   type DownKind,
+  type EnrolResponse,
   type Hello,
   type Need,
   type Profile,
@@ -29,12 +34,19 @@ import {
   type TargetMessage,
   type Telemetry,
 } from '@espalier/protocol';
-import { createClaimToken, issueCredential, publicKeyBase64, verifyReport } from '@espalier/trust';
+import {
+  BROKER_FILES,
+  brokerIdentity,
+  CertificateAuthority,
+  clientIdentity,
+} from '@espalier/authority';
+import { createClaimToken, publicKeyObject, sign, verifyReport } from '@espalier/trust';
 import mqtt, { type MqttClient } from 'mqtt';
-import { Authority, FAR, type TargetSpec } from './authority.js';
+import { Authority, type TargetSpec } from './authority.js';
 
 const BROKER = fileURLToPath(new URL('../../broker/dist/main.js', import.meta.url));
-const SECRET = 'a-secret-of-the-server';
+const DAY_MS = 86_400_000;
+
 /** One device as the stub sees it. */
 interface Device {
   publicKey: Uint8Array;
@@ -64,16 +76,27 @@ export class StubServer extends EventEmitter {
   #broker!: ChildProcess;
   #brokerPort = 0;
   #http!: Server;
+  #certificates!: CertificateAuthority;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'espalier-stub-'));
   #client!: MqttClient;
 
   async start(): Promise<void> {
+    this.#certificates = await CertificateAuthority.open(
+      await CertificateAuthority.create(Date.now()),
+    );
+    const broker = await brokerIdentity(this.#certificates, ['127.0.0.1'], Date.now());
+    writeFileSync(this.#file('ca'), this.#certificates.pem);
+    writeFileSync(this.#file('certificate'), broker.certificate);
+    writeFileSync(this.#file('privateKey'), broker.privateKey, { mode: 0o600 });
     await this.startBroker();
     this.#http = createServer((request, response) => {
       const parts: Buffer[] = [];
       request.on('data', (part: Buffer) => parts.push(part));
       request.on('end', () => {
         response.setHeader('content-type', 'application/json');
-        response.end(JSON.stringify(this.#enrol(Buffer.concat(parts).toString())));
+        void this.#enrol(Buffer.concat(parts).toString()).then((answer) =>
+          response.end(JSON.stringify(answer)),
+        );
       });
     }).listen(0, '127.0.0.1');
     await once(this.#http, 'listening');
@@ -97,20 +120,21 @@ export class StubServer extends EventEmitter {
       env: {
         ...process.env,
         ESPALIER_BROKER_PORT: String(this.#brokerPort),
-        ESPALIER_BROKER_CREDENTIAL_KEY: publicKeyBase64(this.authority.onlineKey),
-        ESPALIER_BROKER_SERVER_SECRET: SECRET,
+        ESPALIER_BROKER_CA_FILE: this.#file('ca'),
+        ESPALIER_BROKER_CERT_FILE: this.#file('certificate'),
+        ESPALIER_BROKER_KEY_FILE: this.#file('privateKey'),
       },
     });
     const [line] = (await once(createInterface({ input: this.#broker.stdout! }), 'line')) as [
       string,
     ];
     this.#brokerPort = (JSON.parse(line) as { port: number }).port;
-    this.#client = mqtt.connect({
-      host: '127.0.0.1',
-      port: this.#brokerPort,
-      clientId: `server-${randomUUID()}`,
-      username: 'espalier-server',
-      password: SECRET,
+    const identity = await clientIdentity(this.#certificates, SERVER_NAME, Date.now());
+    this.#client = mqtt.connect(this.#brokerUrl(this.#brokerPort), {
+      clientId: SERVER_NAME,
+      ca: this.#certificates.pem,
+      cert: identity.certificate,
+      key: identity.privateKey,
       reconnectPeriod: 0,
     });
     this.#client.on('error', () => undefined);
@@ -130,6 +154,7 @@ export class StubServer extends EventEmitter {
     await this.stopBroker();
     this.#http.closeAllConnections();
     this.#http.close();
+    rmSync(this.#folder, { recursive: true, force: true });
   }
 
   /** The target message that {@link target} would send, of which nothing is kept. */
@@ -193,19 +218,42 @@ export class StubServer extends EventEmitter {
     );
   }
 
-  #enrol(body: string): object {
+  async #enrol(body: string): Promise<EnrolResponse> {
     const request = enrolRequestSchema.parse(JSON.parse(body));
     const deviceId = `dev-${request.name}`;
-    this.#devices.set(deviceId, { publicKey: Buffer.from(request.publicKey, 'base64') });
+    const publicKey = Buffer.from(request.publicKey, 'base64');
+    this.#devices.set(deviceId, { publicKey });
+    const { pem: certificate, expires } = await this.#certificates.issue(
+      {
+        commonName: deviceId,
+        publicKey: publicKeyObject(publicKey),
+        use: 'client',
+        lifetimeMs: DAY_MS,
+      },
+      Date.now(),
+    );
+    const membership = {
+      type: 'membership',
+      deviceId,
+      brokerUrl: this.#brokerUrl(this.toldPort ?? this.#brokerPort),
+      authorities: this.#certificates.pem,
+      certificate,
+      issued: new Date().toISOString(),
+      expires: expires.toISOString(),
+    };
     return {
       deviceId,
-      brokerUrl: `mqtt://127.0.0.1:${this.toldPort ?? this.#brokerPort}`,
-      credential: issueCredential(
-        { deviceId, issuedAtMs: Date.now(), expires: FAR },
-        this.authority.onlineKey,
-      ),
       root: this.authority.root(),
+      membership: sign('membership', membership, [this.authority.onlineKey]),
     };
+  }
+
+  #brokerUrl(port: number): string {
+    return `mqtts://127.0.0.1:${port}`;
+  }
+
+  #file(name: keyof typeof BROKER_FILES): string {
+    return join(this.#folder, BROKER_FILES[name]);
   }
 
   #receive(text: string, payload: Uint8Array): void {

@@ -1,57 +1,41 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-import { TrustError, verifyCredential } from '@espalier/trust';
-import type { Revocations } from './revocations.js';
+import { deviceIdSchema, isServerName } from '@espalier/protocol';
 
 /** Who is connected. */
 export type Identity = { readonly kind: 'server' } | { readonly kind: 'device'; deviceId: string };
 
-/** Whom to let in. */
-export interface Gate {
-  readonly credentialKey: Uint8Array;
-  readonly serverUser: string;
-  readonly serverSecret: string;
-  readonly revocations: Revocations;
+/** Why a client is not let in. */
+export interface Refusal {
+  readonly kind: 'refused';
+  readonly code: 'BROKER_NO_IDENTITY' | 'BROKER_OTHER_IDENTITY' | 'BROKER_REVOKED';
 }
 
-/** What a client shows on connecting. */
+/** What a client shows on connecting: its certificate's common name is verified, the rest is said. */
 export interface Presented {
+  readonly commonName: string | undefined;
   readonly clientId: string;
   readonly username: string | undefined;
-  readonly password: Uint8Array | undefined;
 }
 
 /**
- * Decides who a client is. The server shows its secret; a device shows a credential that names it,
- * with its device id as user name and client id.
- * @param now milliseconds since 1970
- * @returns the identity, or why there is none
+ * Decides who a client is, from its certificate alone. The client id, and the user name if it gives
+ * one, must say the same.
  */
 export function authenticate(
-  gate: Gate,
-  presented: Presented,
-  now: number,
-): Identity | { readonly kind: 'refused'; readonly reason: string } {
-  const password = Buffer.from(presented.password ?? new Uint8Array()).toString('utf8');
-  if (presented.username === gate.serverUser) {
-    return sameSecret(password, gate.serverSecret)
-      ? { kind: 'server' }
-      : { kind: 'refused', reason: 'wrong server secret' };
+  { commonName, clientId, username = clientId }: Presented,
+  revoked: Pick<ReadonlySet<string>, 'has'>,
+): Identity | Refusal {
+  const identity = identityOf(commonName);
+  if (!identity) return { kind: 'refused', code: 'BROKER_NO_IDENTITY' };
+  if (clientId !== commonName || username !== commonName) {
+    return { kind: 'refused', code: 'BROKER_OTHER_IDENTITY' };
   }
-  try {
-    const credential = verifyCredential(password, gate.credentialKey, now);
-    if (presented.username !== credential.deviceId || presented.clientId !== credential.deviceId) {
-      return { kind: 'refused', reason: 'the credential is another device’s' };
-    }
-    if (gate.revocations.covers(credential)) return { kind: 'refused', reason: 'revoked' };
-    return { kind: 'device', deviceId: credential.deviceId };
-  } catch (error) {
-    if (error instanceof TrustError) return { kind: 'refused', reason: error.code };
-    throw error;
-  }
+  if (revoked.has(commonName)) return { kind: 'refused', code: 'BROKER_REVOKED' };
+  return identity;
 }
 
-/** Compares digests, so that the time taken says nothing of either text. */
-function sameSecret(given: string, kept: string): boolean {
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  return timingSafeEqual(digest(given), digest(kept));
+function identityOf(commonName = ''): Identity | null {
+  if (isServerName(commonName)) return { kind: 'server' };
+  return deviceIdSchema.safeParse(commonName).success
+    ? { kind: 'device', deviceId: commonName }
+    : null;
 }

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import {
   decodeMessage,
   ProtocolError,
@@ -11,14 +11,21 @@ import { authenticate, type Identity } from './authentication.js';
 import type { Configuration } from './configuration.js';
 import { PacketGuard } from './packet-guard.js';
 import { Revocations } from './revocations.js';
+import { listen, peerOf } from './tls-listener.js';
 import { mayForward, maySubscribe, mayPublish } from './topic-rules.js';
 
-/** Above what one bulk window leaves waiting, so that a write never waits for a drain before it. */
-const SOCKET_BUFFER_BYTES = 4 * 1024 * 1024;
 const CONNECT_TIMEOUT_MS = 10_000;
+const EXPIRY_CHECK_MS = 1000;
 const NOT_AUTHORIZED = 5;
 /** Where forbidden publishes end: nobody may subscribe to it. */
 const DROPPED_TOPIC = '$SYS/espalier/dropped';
+
+/** Codes of the events that name something forbidden; {@link Refusal} has those of connecting. */
+const DROP_CODES = {
+  publish: 'BROKER_PUBLISH_FORBIDDEN',
+  subscribe: 'BROKER_SUBSCRIBE_FORBIDDEN',
+  forward: 'BROKER_BACKLOG',
+} as const;
 
 /** A broker that listens. */
 export interface RunningBroker {
@@ -32,20 +39,19 @@ export async function startBroker(
   configuration: Configuration,
   log: Logger,
 ): Promise<RunningBroker> {
-  const { credentialKey, serverUser, serverSecret } = configuration;
   const revocations = new Revocations();
-  const gate = { credentialKey, serverUser, serverSecret, revocations };
   const identities = new WeakMap<Client, Identity>();
-  const devices = new Map<string, Client>();
+  const devices = new Map<string, { client: Client; expiresMs: number }>();
   const dropped = new WeakMap<Client, number>();
   const identityOf = (client: Client | null): Identity | undefined =>
     client ? identities.get(client) : undefined;
 
-  const countDrop = (client: Client, what: string, topic: string): void => {
+  const countDrop = (client: Client, what: keyof typeof DROP_CODES, topic: string): void => {
     const count = (dropped.get(client) ?? 0) + 1;
     dropped.set(client, count);
     const level = count === 1 ? 'warn' : 'debug';
-    log[level]({ clientId: client.id, what, topic: topic.slice(0, 200), count }, 'dropped');
+    const event = { code: DROP_CODES[what], clientId: client.id, topic: topic.slice(0, 200) };
+    log[level]({ ...event, count }, 'dropped');
   };
 
   const aedes = await Aedes.createBroker({
@@ -53,12 +59,13 @@ export async function startBroker(
     drainTimeout: configuration.drainTimeoutMs,
     preConnect(_client, packet, done) {
       if (aedes.connectedClients >= configuration.maxClients) {
-        log.warn({ maxClients: configuration.maxClients }, 'connection refused: too many clients');
+        const { maxClients } = configuration;
+        log.warn({ code: 'BROKER_FULL', maxClients }, 'connection refused: too many clients');
         done(new Error('too many clients'), false);
       } else if (packet.will || !packet.clean) {
         // Wills and stored sessions would let a device fill the broker's memory while it is away.
         log.warn(
-          { clientId: packet.clientId },
+          { code: 'BROKER_SESSION', clientId: packet.clientId },
           'connection refused: wants a will or stored session',
         );
         done(new Error('only clean sessions without a will'), false);
@@ -66,15 +73,16 @@ export async function startBroker(
         done(null, true);
       }
     },
-    authenticate(client, username, password, done) {
-      const who = authenticate(gate, { clientId: client.id, username, password }, Date.now());
+    authenticate(client, username, _password, done) {
+      const { commonName, expiresMs } = peerOf(client.conn as TLSSocket);
+      const who = authenticate({ commonName, clientId: client.id, username }, revocations);
       if (who.kind === 'refused') {
-        log.warn({ clientId: client.id, reason: who.reason }, 'connection refused');
-        done(Object.assign(new Error(who.reason), { returnCode: NOT_AUTHORIZED }), false);
+        log.warn({ code: who.code, clientId: client.id, commonName }, 'connection refused');
+        done(Object.assign(new Error(who.code), { returnCode: NOT_AUTHORIZED }), false);
         return;
       }
       identities.set(client, who);
-      if (who.kind === 'device') devices.set(who.deviceId, client);
+      if (who.kind === 'device') devices.set(who.deviceId, { client, expiresMs });
       done(null, true);
     },
     authorizePublish(client, packet, done) {
@@ -105,13 +113,11 @@ export async function startBroker(
   function revoke(payload: string | Uint8Array): void {
     try {
       const { body } = decodeMessage(Buffer.from(payload), revocationsSchema);
-      for (const revocation of body.revoked) {
-        if (!revocations.add(revocation)) {
-          log.error({ deviceId: revocation.deviceId }, 'no room for another revocation');
+      for (const deviceId of body.revoked) {
+        if (!revocations.add(deviceId)) {
+          log.error({ code: 'BROKER_REVOCATIONS_FULL', deviceId }, 'no room for a revocation');
         }
-        const client = devices.get(revocation.deviceId);
-        if (client) log.info({ deviceId: revocation.deviceId }, 'disconnected: revoked');
-        client?.close();
+        cut(deviceId, 'BROKER_REVOKED');
       }
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
@@ -119,8 +125,22 @@ export async function startBroker(
     }
   }
 
+  function cut(deviceId: string, code: 'BROKER_REVOKED' | 'BROKER_EXPIRED'): void {
+    const connected = devices.get(deviceId);
+    if (!connected) return;
+    log.warn({ code, deviceId }, 'connection cut');
+    connected.client.close();
+  }
+
+  const expiry = setInterval(() => {
+    const now = Date.now();
+    for (const [deviceId, { expiresMs }] of devices) {
+      if (expiresMs <= now) cut(deviceId, 'BROKER_EXPIRED');
+    }
+  }, EXPIRY_CHECK_MS);
+
   aedes.on('clientDisconnect', (client) => {
-    if (devices.get(client.id) === client) devices.delete(client.id);
+    if (devices.get(client.id)?.client === client) devices.delete(client.id);
     const count = dropped.get(client);
     if (count !== undefined) log.warn({ clientId: client.id, count }, 'dropped in this connection');
   });
@@ -131,17 +151,20 @@ export async function startBroker(
     log.debug({ reason: error.message }, 'connection error');
   });
 
-  const server = createServer({ highWaterMark: SOCKET_BUFFER_BYTES, noDelay: true }, (socket) => {
-    guard(socket, configuration.maxPacketBytes, log);
-    aedes.handle(socket);
-  });
-  server.maxConnections = configuration.maxClients + 1000;
-  const port = await listen(server, configuration);
+  const { server, port } = await listen(
+    configuration,
+    (socket) => {
+      guard(socket, configuration.maxPacketBytes, log);
+      aedes.handle(socket);
+    },
+    log,
+  );
   return {
     host: configuration.host,
     port,
     close: () =>
       new Promise((resolve) => {
+        clearInterval(expiry);
         server.close(() => {
           resolve();
         });
@@ -151,24 +174,14 @@ export async function startBroker(
 }
 
 /** Cuts a connection whose next packet is too large, by looking at what is read from its socket. */
-function guard(socket: Socket, maxPacketBytes: number, log: Logger): void {
+function guard(socket: TLSSocket, maxPacketBytes: number, log: Logger): void {
   const packets = new PacketGuard(maxPacketBytes);
   const read = socket.read.bind(socket);
   socket.read = (size?: number): Buffer | null => {
     const bytes = read(size) as Buffer | null;
     if (bytes === null || packets.admits(bytes)) return bytes;
-    log.warn({ maxPacketBytes }, 'connection cut: packet too large');
+    log.warn({ code: 'BROKER_PACKET', maxPacketBytes }, 'connection cut: packet too large');
     socket.destroy();
     return null;
   };
-}
-
-function listen(server: Server, { host, port }: Configuration): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
 }

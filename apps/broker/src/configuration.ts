@@ -1,23 +1,34 @@
+import { readFileSync } from 'node:fs';
 import { LIMITS } from '@espalier/protocol';
 import { z } from 'zod';
 
-const RAW_KEY_BYTES = 32;
+/** A file that is read at once; its path is what is configured. */
+const file = z
+  .string()
+  .min(1)
+  .transform((path, context) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `cannot be read (${(error as Error).message})` });
+      return z.NEVER;
+    }
+  });
 
 /** The environment variables; each says what it is in the comment above it. */
 export const environmentSchema = z.object({
   /** Address that it listens on. */
   ESPALIER_BROKER_HOST: z.string().min(1).default('127.0.0.1'),
   /** Port; 0: any free one; the line printed at the start names it. */
-  ESPALIER_BROKER_PORT: z.coerce.number().int().min(0).max(65_535).default(1883),
-  /** Base64 of the raw Ed25519 public key that verifies device credentials. */
-  ESPALIER_BROKER_CREDENTIAL_KEY: z
-    .base64()
-    .transform((text) => new Uint8Array(Buffer.from(text, 'base64')))
-    .refine((key) => key.byteLength === RAW_KEY_BYTES, 'must be a raw Ed25519 key of 32 bytes'),
-  /** User name of the server. */
-  ESPALIER_BROKER_SERVER_USER: z.string().min(1).max(64).default('espalier-server'),
-  /** Its password. */
-  ESPALIER_BROKER_SERVER_SECRET: z.string().min(16).max(512),
+  ESPALIER_BROKER_PORT: z.coerce.number().int().min(0).max(65_535).default(8883),
+  /** PEM file of the authority that clients' certificates must come from. */
+  ESPALIER_BROKER_CA_FILE: file,
+  /** PEM file of the broker's own certificate. */
+  ESPALIER_BROKER_CERT_FILE: file,
+  /** PEM file of its key. */
+  ESPALIER_BROKER_KEY_FILE: file,
+  /** PEM file of the authority's list of void certificates. */
+  ESPALIER_BROKER_REVOKED_FILE: file.optional(),
   /** Most clients at once. */
   ESPALIER_BROKER_MAX_CLIENTS: z.coerce.number().int().min(1).default(20_000),
   /** Longest packet that a client may send. */
@@ -38,9 +49,13 @@ export const environmentSchema = z.object({
 export interface Configuration {
   readonly host: string;
   readonly port: number;
-  readonly credentialKey: Uint8Array;
-  readonly serverUser: string;
-  readonly serverSecret: string;
+  /** PEM texts. */
+  readonly tls: {
+    readonly ca: string;
+    readonly cert: string;
+    readonly key: string;
+    readonly crl: string | undefined;
+  };
   readonly maxClients: number;
   readonly maxPacketBytes: number;
   readonly drainTimeoutMs: number;
@@ -53,7 +68,7 @@ export class ConfigurationError extends Error {
 }
 
 /**
- * Reads the configuration from environment variables.
+ * Reads the configuration from environment variables, and the files that they name.
  * @throws ConfigurationError
  */
 export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration {
@@ -66,9 +81,12 @@ export function readConfiguration(environment: NodeJS.ProcessEnv): Configuration
   return {
     host: given.ESPALIER_BROKER_HOST,
     port: given.ESPALIER_BROKER_PORT,
-    credentialKey: given.ESPALIER_BROKER_CREDENTIAL_KEY,
-    serverUser: given.ESPALIER_BROKER_SERVER_USER,
-    serverSecret: given.ESPALIER_BROKER_SERVER_SECRET,
+    tls: {
+      ca: given.ESPALIER_BROKER_CA_FILE,
+      cert: given.ESPALIER_BROKER_CERT_FILE,
+      key: given.ESPALIER_BROKER_KEY_FILE,
+      crl: given.ESPALIER_BROKER_REVOKED_FILE,
+    },
     maxClients: given.ESPALIER_BROKER_MAX_CLIENTS,
     maxPacketBytes: given.ESPALIER_BROKER_MAX_PACKET_BYTES,
     drainTimeoutMs: given.ESPALIER_BROKER_DRAIN_TIMEOUT_MS,

@@ -1,9 +1,10 @@
-/** Talks to the built broker (`npm run build`, which `npm test` does first) over real sockets. */
+/** Talks to the built broker (`npm run build`, which `npm test` does first) over real TLS sockets. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { connect as connectSocket } from 'node:net';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import {
   contentTopic,
@@ -13,34 +14,55 @@ import {
   LIMITS,
   REVOCATIONS_TOPIC,
   SERVER_FILTER,
+  SERVER_NAME,
   upTopic,
 } from '@espalier/protocol';
-import { generateKeyPair, issueCredential, publicKeyBase64 } from '@espalier/trust';
-import mqtt, { type MqttClient } from 'mqtt';
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { FleetAuthority } from './fleet-authority.js';
 
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
-const SECRET = 'a-secret-of-the-server';
-const online = generateKeyPair();
-const far = '2100-01-01T00:00:00Z';
-const credentialOf = (deviceId: string, issuedAtMs = 1000, expires = far) =>
-  issueCredential({ deviceId, issuedAtMs, expires }, online);
 
+let fleet: FleetAuthority;
 let broker: ChildProcess;
 let port: number;
 const clients: MqttClient[] = [];
+let events: { code?: string; clientId?: string; deviceId?: string }[] = [];
 
-async function connect(
-  username: string,
-  password: string,
-  clientId = username,
-): Promise<MqttClient> {
+async function start(
+  extra: Record<string, string> = {},
+): Promise<{ child: ChildProcess; port: number }> {
+  const child = spawn(process.execPath, [MAIN], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { PATH: process.env['PATH'], ESPALIER_BROKER_PORT: '0', ...fleet.environment, ...extra },
+  });
+  createInterface({ input: child.stderr! }).on('line', (line) => {
+    if (line.startsWith('{')) events.push(JSON.parse(line) as (typeof events)[number]);
+  });
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface({ input: child.stdout! }).once('line', resolve);
+    child.once('exit', () => reject(new Error(`The broker ended: ${JSON.stringify(events)}`)));
+  });
+  return { child, port: (JSON.parse(line) as { port: number }).port };
+}
+
+/** Waits until the broker has told of something by its code. */
+async function event(code: string, of: { clientId?: string; deviceId?: string } = {}) {
+  const wanted = expect.objectContaining({ code, ...of });
+  for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+    const found = events.find((one) => wanted.asymmetricMatch(one));
+    if (found) return found;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  throw new Error(`There was no ${code}: ${JSON.stringify(events)}`);
+}
+
+async function connect(login: IClientOptions, at = port): Promise<MqttClient> {
   const client = mqtt.connect({
+    protocol: 'mqtts',
     host: '127.0.0.1',
-    port,
-    username,
-    password,
-    clientId,
+    port: at,
     reconnectPeriod: 0,
+    ...login,
   });
   clients.push(client);
   await new Promise<void>((resolve, reject) => {
@@ -52,7 +74,10 @@ async function connect(
   return client;
 }
 
-const server = () => connect('espalier-server', SECRET, `server-${clients.length}`);
+const device = async (deviceId: string, options: IClientOptions = {}): Promise<MqttClient> =>
+  connect({ ...(await fleet.login(deviceId)), ...options });
+const server = async (at?: number): Promise<MqttClient> =>
+  connect(await fleet.login(SERVER_NAME), at);
 
 const closeOf = (client: MqttClient): Promise<void> =>
   new Promise((resolve) => client.once('close', resolve));
@@ -62,21 +87,13 @@ const nextMessage = (client: MqttClient): Promise<{ topic: string; payload: Buff
 
 beforeAll(async () => {
   if (!existsSync(MAIN)) throw new Error(`${MAIN} is not there: run npm run build first.`);
-  broker = spawn(process.execPath, [MAIN], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-    env: {
-      ...process.env,
-      ESPALIER_BROKER_PORT: '0',
-      ESPALIER_BROKER_CREDENTIAL_KEY: publicKeyBase64(online),
-      ESPALIER_BROKER_SERVER_SECRET: SECRET,
-    },
-  });
-  const [line] = (await once(createInterface({ input: broker.stdout! }), 'line')) as [string];
-  port = (JSON.parse(line) as { port: number }).port;
+  fleet = await FleetAuthority.make();
+  ({ child: broker, port } = await start());
 });
 
 afterEach(async () => {
   await Promise.all(clients.splice(0).map((client) => client.endAsync(true)));
+  events = [];
 });
 
 afterAll(async () => {
@@ -84,42 +101,88 @@ afterAll(async () => {
     broker.kill();
     await once(broker, 'exit');
   }
+  fleet.remove();
 });
 
 describe('authentication', () => {
-  it('lets a device in with its own credential, and the server with its secret', async () => {
-    expect((await connect('cam-1', credentialOf('cam-1'))).connected).toBe(true);
+  it('lets in who shows a certificate of the authority under its own name', async () => {
+    expect((await device('cam-1')).connected).toBe(true);
     expect((await server()).connected).toBe(true);
   });
 
-  it('refuses another’s, an expired, a forged and no credential, and a wrong secret', async () => {
-    const refusals: [string, string, string?][] = [
-      ['cam-2', credentialOf('cam-1')],
-      ['cam-1', credentialOf('cam-1'), 'cam-2'],
-      ['cam-1', credentialOf('cam-1', 0, '2001-01-01T00:00:00Z')],
-      [
-        'cam-1',
-        issueCredential({ deviceId: 'cam-1', issuedAtMs: 1, expires: far }, generateKeyPair()),
-      ],
-      ['cam-1', ''],
-      ['espalier-server', 'wrong'],
-    ];
-    for (const [user, password, clientId] of refusals) {
-      await expect(connect(user, password, clientId)).rejects.toMatchObject({ code: 5 });
+  it('refuses no certificate, another authority’s, an ended one, and a broker’s as a client', async () => {
+    const stranger = await FleetAuthority.make();
+    const { cert, key } = await stranger.login('cam-1');
+    stranger.remove();
+    const brokers = await fleet.brokerLogin();
+    const ca = fleet.authority.pem;
+    const ended = await fleet.login('cam-1', -1000);
+    for (const login of [{}, { cert, key }, brokers, ended]) {
+      await expect(
+        connect({ ca, clientId: 'cam-1', ...login } as IClientOptions),
+      ).rejects.toThrow();
+      await event('BROKER_TLS');
+      events = [];
     }
   });
 
-  it('cuts a revoked device and refuses it until it has a newer credential', async () => {
-    const device = await connect('cam-9', credentialOf('cam-9', 1000));
-    const closed = closeOf(device);
+  it('binds client id and user name to the certificate', async () => {
+    const login = await fleet.login('cam-1');
+    for (const lie of [{ clientId: 'cam-2' }, { username: 'cam-2' }, { clientId: SERVER_NAME }]) {
+      await expect(connect({ ...login, ...lie })).rejects.toMatchObject({ code: 5 });
+      await event('BROKER_OTHER_IDENTITY');
+      events = [];
+    }
+    await expect(device('No Device')).rejects.toMatchObject({ code: 5 });
+    await event('BROKER_NO_IDENTITY', { clientId: 'No Device' });
+  });
+
+  it('is itself known by its certificate: a client does not join another', async () => {
+    const stranger = await FleetAuthority.make();
+    const ca = stranger.authority.pem;
+    stranger.remove();
+    await expect(device('cam-1', { ca })).rejects.toThrow(/certificate/);
+  });
+
+  it('cuts a revoked device at once and keeps it out, its resumed sessions too', async () => {
+    const login = await fleet.login('cam-9');
+    const options = { host: '127.0.0.1', port, ...login } as ConnectionOptions;
+    const early = connectTls(options);
+    const [session] = (await once(early, 'session')) as [Buffer];
+    early.destroy();
+
+    const revoked = await connect(login);
+    const closed = closeOf(revoked);
     const message = encodeMessage(
       { id: 'm1', sentAt: new Date().toISOString(), epoch: 1 },
-      { revoked: [{ deviceId: 'cam-9', issuedBeforeMs: 2000 }] },
+      { revoked: ['cam-9'] },
     );
     await (await server()).publishAsync(REVOCATIONS_TOPIC, Buffer.from(message), { qos: 1 });
     await closed;
-    await expect(connect('cam-9', credentialOf('cam-9', 1000))).rejects.toMatchObject({ code: 5 });
-    expect((await connect('cam-9', credentialOf('cam-9', 2000))).connected).toBe(true);
+    await event('BROKER_REVOKED', { deviceId: 'cam-9' });
+    await expect(connect(login)).rejects.toMatchObject({ code: 5 });
+    await event('BROKER_REVOKED', { clientId: 'cam-9' });
+    const again = { ...login, session } as IClientOptions;
+    await expect(connect(again)).rejects.toMatchObject({ code: 5 });
+  });
+
+  it('refuses from its start what the authority’s list of void certificates names', async () => {
+    const { login, serial } = await fleet.listed('cam-8');
+    const list = join(fleet.folder, 'revoked.pem');
+    writeFileSync(list, await fleet.authority.revocationList([serial], Date.now()));
+    const other = await start({ ESPALIER_BROKER_REVOKED_FILE: list });
+    await expect(connect(login, other.port)).rejects.toThrow();
+    await event('BROKER_TLS');
+    expect((await connect(await fleet.login('cam-7'), other.port)).connected).toBe(true);
+    const gone = once(other.child, 'exit');
+    other.child.kill();
+    await gone;
+  });
+
+  it('cuts a connection whose certificate ends', async () => {
+    const brief = await connect(await fleet.login('cam-6', 3000));
+    await closeOf(brief);
+    await event('BROKER_EXPIRED', { deviceId: 'cam-6' });
   });
 });
 
@@ -127,10 +190,7 @@ describe('topic rules', () => {
   it('carry a device’s own messages up and the server’s down, and nobody else’s', async () => {
     const hub = await server();
     await hub.subscribeAsync(SERVER_FILTER, { qos: 1 });
-    const [one, two] = [
-      await connect('cam-1', credentialOf('cam-1')),
-      await connect('cam-2', credentialOf('cam-2')),
-    ];
+    const [one, two] = [await device('cam-1'), await device('cam-2')];
     const granted = await one.subscribeAsync(deviceFilter('cam-1'), { qos: 1 });
     expect(granted.map(({ qos }) => qos)).toEqual([1]);
 
@@ -138,20 +198,24 @@ describe('topic rules', () => {
     two.on('message', (topic) => heard.push(topic));
     for (const filter of [
       deviceFilter('cam-1'),
+      downTopic('cam-1', 'target'),
       '#',
+      '+/#',
       SERVER_FILTER,
       REVOCATIONS_TOPIC,
       'espalier/v1/content/+',
     ]) {
       await expect(two.subscribeAsync(filter)).rejects.toThrow();
     }
+    await event('BROKER_SUBSCRIBE_FORBIDDEN', { clientId: 'cam-2' });
     await two.subscribeAsync(contentTopic('a'.repeat(64)));
 
+    const up = nextMessage(hub);
     // Forbidden, and still acknowledged: an unacknowledged message would be sent for ever.
     await two.publishAsync(upTopic('cam-1', 'hello'), 'forged', { qos: 1 });
     await two.publishAsync(downTopic('cam-2', 'target'), 'forged', { qos: 1 });
     await two.publishAsync(contentTopic('a'.repeat(64)), 'forged', { qos: 1 });
-    const up = nextMessage(hub);
+    await two.publishAsync(REVOCATIONS_TOPIC, 'forged', { qos: 1 });
     await one.publishAsync(upTopic('cam-1', 'hello'), 'hi', { qos: 1 });
     expect((await up).payload.toString()).toBe('hi');
     expect(two.connected).toBe(true);
@@ -163,20 +227,19 @@ describe('topic rules', () => {
   });
 
   it('keep nothing for later: no retained message, no will, no stored session', async () => {
-    const device = await connect('cam-1', credentialOf('cam-1'));
-    await device.publishAsync(upTopic('cam-1', 'hello'), 'old', { qos: 1, retain: true });
+    const retainer = await device('cam-1');
+    await retainer.publishAsync(upTopic('cam-1', 'hello'), 'old', { qos: 1, retain: true });
     const hub = await server();
     await hub.subscribeAsync(SERVER_FILTER, { qos: 1 });
     const up = nextMessage(hub);
-    await device.publishAsync(upTopic('cam-1', 'hello'), 'new', { qos: 1 });
+    await retainer.publishAsync(upTopic('cam-1', 'hello'), 'new', { qos: 1 });
     expect((await up).payload.toString()).toBe('new');
 
     const stored = mqtt.connect({
+      protocol: 'mqtts',
       host: '127.0.0.1',
       port,
-      username: 'cam-2',
-      clientId: 'cam-2',
-      password: credentialOf('cam-2'),
+      ...(await fleet.login('cam-2')),
       clean: false,
       reconnectPeriod: 0,
     });
@@ -189,20 +252,21 @@ describe('topic rules', () => {
 
 describe('bounds', () => {
   it('cuts a connection that announces a packet over the limit, before its bytes come', async () => {
-    const device = await connect('cam-1', credentialOf('cam-1'));
-    const closed = closeOf(device);
-    device.publish(upTopic('cam-1', 'hello'), Buffer.alloc(LIMITS.controlMessageBytes * 2));
+    const rude = await device('cam-1');
+    const closed = closeOf(rude);
+    rude.publish(upTopic('cam-1', 'hello'), Buffer.alloc(LIMITS.controlMessageBytes * 2));
     await closed;
+    await event('BROKER_PACKET');
   });
 
   it('goes on for the others while one subscriber reads nothing', async () => {
     const artifact = 'b'.repeat(64);
     const hub = await server();
-    const healthy = await connect('cam-1', credentialOf('cam-1'));
+    const healthy = await device('cam-1');
     await healthy.subscribeAsync(contentTopic(artifact));
-    const stalled = await connect('cam-2', credentialOf('cam-2'));
+    const stalled = await device('cam-2');
     await stalled.subscribeAsync(contentTopic(artifact));
-    (stalled.stream as unknown as ReturnType<typeof connectSocket>).pause();
+    (stalled.stream as unknown as TLSSocket).pause();
 
     const total = 400;
     let received = 0;
@@ -235,7 +299,7 @@ describe('life', () => {
     expect(code).toBe(2);
     expect(text).toContain('BROKER_CONFIGURATION');
     expect(text).toContain('ESPALIER_BROKER_PORT');
-    expect(text).toContain('ESPALIER_BROKER_CREDENTIAL_KEY');
+    expect(text).toContain('ESPALIER_BROKER_CA_FILE');
   });
 
   it('ends when the process that started it is gone', async () => {

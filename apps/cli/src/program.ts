@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { addAccounts } from './commands/accounts.js';
 import { addAudit } from './commands/audit.js';
+import { addBroker } from './commands/broker.js';
 import { addCompletion } from './commands/completion.js';
 import { addCompress } from './commands/compress.js';
 import type { Context } from './commands/context.js';
@@ -40,6 +41,7 @@ export function buildProgram(context: Context): Command {
   addReleases(program, context);
   addRollouts(program, context);
   addDoctor(program, context);
+  addBroker(program, context);
   addDemo(program, context);
   addCompletion(program, context);
   return program;

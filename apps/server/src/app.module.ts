@@ -15,10 +15,13 @@ import { TokensController } from './access/tokens.controller.js';
 import { AuditController } from './audit/audit.controller.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AuditTrail } from './audit/audit-trail.js';
+import { CertificateAuthority } from '@espalier/authority';
 import { CONFIGURATION, type Configuration } from './configuration.js';
+import { Certificates } from './fleet/certificates.js';
 import { Devices } from './fleet/devices.js';
 import { Enrolment } from './fleet/enrolment.js';
 import { FleetController } from './fleet/fleet.controller.js';
+import { Revocations } from './fleet/revocations.js';
 import { EventStream } from './http/event-stream.js';
 import { LiveController } from './http/live.controller.js';
 import { Metrics } from './http/metrics.js';
@@ -27,8 +30,10 @@ import { Jobs } from './models/jobs.js';
 import { Library } from './models/library.js';
 import { ModelsController } from './models/models.controller.js';
 import { BrokerAddress } from './mqtt/broker-address.js';
+import { BrokerFiles } from './mqtt/broker-files.js';
 import { DeviceChannel } from './mqtt/device-channel.js';
 import { DeviceMessages } from './mqtt/device-messages.js';
+import { Displacement } from './mqtt/displacement.js';
 import { MqttEdge } from './mqtt/mqtt-edge.js';
 import { Database } from './persistence/database.js';
 import { Housekeeping } from './persistence/housekeeping.js';
@@ -65,12 +70,13 @@ export interface Foundations {
   readonly configuration: Configuration;
   readonly database: Database;
   readonly keyring: Keyring;
+  readonly authority: CertificateAuthority;
 }
 
 /** The server, put together. */
 @Module({})
 export class AppModule {
-  static on({ configuration, database, keyring }: Foundations): DynamicModule {
+  static on({ configuration, database, keyring, authority }: Foundations): DynamicModule {
     return {
       module: AppModule,
       imports: [ScheduleModule.forRoot(), DiscoveryModule],
@@ -93,6 +99,7 @@ export class AppModule {
         { provide: CONFIGURATION, useValue: configuration },
         { provide: Database, useValue: database },
         { provide: Keyring, useValue: keyring },
+        { provide: CertificateAuthority, useValue: authority },
         {
           provide: BlobStore,
           useFactory: () => BlobStore.open(join(configuration.dataDir, 'blobs')),
@@ -103,12 +110,15 @@ export class AppModule {
         AuditTrail,
         Authentication,
         BrokerAddress,
+        BrokerFiles,
+        Certificates,
         DeclaredRoutes,
         DeliveryService,
         DeviceChannel,
         DeviceHistory,
         DeviceMessages,
         Devices,
+        Displacement,
         Drafts,
         Enrolment,
         EventStream,
@@ -129,6 +139,7 @@ export class AppModule {
         Proposals,
         Releases,
         Retuning,
+        Revocations,
         RolloutEvidence,
         RolloutStore,
         RolloutTicker,

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { z } from 'zod';
 import type { OidcSettings } from './access/oidc.js';
@@ -9,6 +10,23 @@ const flag = z
   .enum(['0', '1'])
   .default('0')
   .transform((value) => value === '1');
+
+const brokerUrl = z.url({
+  protocol: /^mqtts$/,
+  error: 'must be an mqtts: URL; devices are known by their TLS certificates',
+});
+/** A file that is read at once; its path is what is configured. */
+const file = z
+  .string()
+  .min(1)
+  .transform((path, context) => {
+    try {
+      return readFileSync(path, 'utf8');
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: `cannot be read (${(error as Error).message})` });
+      return z.NEVER;
+    }
+  });
 
 /** The environment variables; each says what it is in the comment above it. */
 export const environmentSchema = z.object({
@@ -28,12 +46,22 @@ export const environmentSchema = z.object({
    * Servers of one database share DATA_DIR, which holds their keys and models, and BROKER_URL.
    */
   LEASE_SECONDS: z.coerce.number().min(1).max(3600).default(15),
-  /** MQTT broker; with none given the server starts its own. */
-  BROKER_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
+  /** MQTT broker, mqtts://host:port; with none given the server starts its own. */
+  BROKER_URL: brokerUrl.optional(),
   /** Broker address that devices are told at enrolment, where it differs from BROKER_URL. */
-  BROKER_PUBLIC_URL: z.url({ protocol: /^(mqtt|mqtts|tcp|tls)$/ }).optional(),
+  BROKER_PUBLIC_URL: brokerUrl.optional(),
+  /** PEM file of the authority that vouches for the broker of BROKER_URL; by default the server's. */
+  BROKER_CA_FILE: file.optional(),
+  /** PEM file of the certificate with which the server joins the broker; by default it makes one. */
+  BROKER_CERT_FILE: file.optional(),
+  /** PEM file of that certificate's key. */
+  BROKER_KEY_FILE: file.optional(),
+  /** Folder made by `espalier broker mosquitto-config`, where the broker of BROKER_URL is Mosquitto. */
+  MOSQUITTO_DIR: z.string().min(1).optional(),
+  /** Days that a device's certificate holds; the device renews it after two thirds of them. */
+  CERTIFICATE_DAYS: z.coerce.number().positive().max(3650).default(90),
   /** Port of the server's own broker. */
-  BROKER_PORT: port.default(1883),
+  BROKER_PORT: port.default(8883),
   /** Address that it listens on. */
   BROKER_HOST: z.string().min(1).default('127.0.0.1'),
   /** Password of the account `admin`, which the first start makes; without it a random one is made. */
@@ -105,6 +133,10 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     leaseMs: env.LEASE_SECONDS * 1000,
     brokerUrl: env.BROKER_URL ?? null,
     brokerPublicUrl: env.BROKER_PUBLIC_URL ?? null,
+    brokerAuthority: env.BROKER_CA_FILE ?? null,
+    brokerIdentity: identityOf(env.BROKER_CERT_FILE, env.BROKER_KEY_FILE),
+    mosquittoDir: env.MOSQUITTO_DIR === undefined ? null : resolve(env.MOSQUITTO_DIR),
+    certificateMs: env.CERTIFICATE_DAYS * 86_400_000,
     brokerPort: env.BROKER_PORT,
     brokerHost: env.BROKER_HOST,
     adminPassword: env.ESPALIER_ADMIN_PASSWORD ?? null,
@@ -146,6 +178,15 @@ function oidcOf({
     throw new ServerError('CONFIG_INVALID', 500, 'OIDC_ISSUER must be an https address.');
   }
   return { issuer, audience, roleClaim };
+}
+
+function identityOf(
+  certificate: string | undefined,
+  privateKey: string | undefined,
+): { certificate: string; privateKey: string } | null {
+  if (certificate === undefined && privateKey === undefined) return null;
+  if (certificate !== undefined && privateKey !== undefined) return { certificate, privateKey };
+  throw new ServerError('CONFIG_INVALID', 500, 'BROKER_CERT_FILE and BROKER_KEY_FILE: give both.');
 }
 
 const bytesOrNull = (kib: number | undefined): number | null =>

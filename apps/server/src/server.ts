@@ -19,6 +19,7 @@ import { PinoLogger } from './http/pino-logger.js';
 import { ProblemFilter } from './http/problem.js';
 import { Database } from './persistence/database.js';
 import { claimDatabase } from './persistence/claim.js';
+import { keptAuthority } from './fleet/authority-files.js';
 import { Keyring } from './release/keyring.js';
 
 /** A running server. */
@@ -56,13 +57,14 @@ export async function startServer(
       },
       Date.now(),
     );
+    const authority = await keptAuthority(join(configuration.dataDir, 'keys'), Date.now());
     if (keyring.signsReleases) {
       pino.warn(
         'ESPALIER_SELF_SIGN=1: this server signs releases by itself; for demonstrations only',
       );
     }
     const app = await listen(
-      AppModule.on({ configuration, database, keyring }),
+      AppModule.on({ configuration, database, keyring, authority }),
       configuration,
       pino,
     );

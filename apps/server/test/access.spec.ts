@@ -68,7 +68,11 @@ describe('access to the API', () => {
       expect([path, security]).toEqual([path, least === 'public' ? [] : [{ token: [] }]]);
     }
     const open = all.filter(({ least }) => least === 'public').map(({ path }) => path);
-    expect(open.sort()).toEqual(['/api/v1/enrolments', '/api/v1/sessions']);
+    expect(open.sort()).toEqual([
+      '/api/v1/devices/{id}/certificates',
+      '/api/v1/enrolments',
+      '/api/v1/sessions',
+    ]);
   });
 
   it('is had by every role on every route as declared, and by nobody without a token', async () => {

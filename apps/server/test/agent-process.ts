@@ -14,7 +14,7 @@ export class AgentProcess {
 
   private constructor(
     readonly name: string,
-    private readonly folder: string,
+    readonly folder: string,
     private readonly process: ChildProcess,
   ) {
     process.stderr?.on('data', (part: Buffer) => {
@@ -55,9 +55,9 @@ export class AgentProcess {
     return new AgentProcess(name, folder, child);
   }
 
-  /** Waits until the agent has logged something, at most thirty seconds. */
-  async says(text: string): Promise<void> {
-    for (const deadline = Date.now() + 30_000; !this.log.includes(text);) {
+  /** Waits until the agent has logged something, at most so many seconds. */
+  async says(text: string, seconds = 30): Promise<void> {
+    for (const deadline = Date.now() + seconds * 1000; !this.log.includes(text);) {
       if (Date.now() > deadline) throw new Error(`${this.name} never said "${text}": ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 50));
     }

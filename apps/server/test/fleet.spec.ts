@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
+import { enrolRequest, generateKeyPair } from '@espalier/trust';
 import { jest } from '@jest/globals';
-import { connectAsync } from 'mqtt';
+import { connectAsync, type IClientOptions } from 'mqtt';
 import { profileOf, ScriptedDevice } from './scripted-device.js';
 import { ServerProcess } from './server-process.js';
 
@@ -19,11 +19,8 @@ describe('the fleet', () => {
     await server.dispose();
   });
 
-  const enrolment = (token: string): object => ({
-    token,
-    publicKey: publicKeyBase64(generateKeyPair()),
-    name: 'Camera 7',
-  });
+  const enrolment = (token: string): object =>
+    enrolRequest({ token, name: 'Camera 7', labels: {} }, generateKeyPair());
   const token = async (request: object = {}): Promise<string> =>
     (await server.ok<{ token: string }>('POST', '/api/v1/claim-tokens', request)).token;
   const connected = async (name: string, labels = {}): Promise<ScriptedDevice> => {
@@ -67,17 +64,13 @@ describe('the fleet', () => {
     expect(late).toMatchObject({ status: 403, body: { code: 'CLAIM_TOKEN_REFUSED' } });
   });
 
-  it('keeps out of the broker whoever has no credential of its own', async () => {
+  it('keeps out of the broker whoever has no certificate of its own', async () => {
     const device = await connected('insider');
-    const { brokerUrl, credential } = device.enrolled;
-    const join = (clientId: string, password: string) =>
-      connectAsync(
-        brokerUrl,
-        { clientId, username: clientId, password, reconnectPeriod: 0 },
-        false,
-      );
-    await expect(join('stranger-1', 'guess')).rejects.toThrow();
-    await expect(join('stranger-1', credential)).rejects.toThrow();
+    const { brokerUrl, authorities } = device.membership;
+    const join = (options: IClientOptions) =>
+      connectAsync(brokerUrl, { ...options, reconnectPeriod: 0 }, false);
+    await expect(join({ clientId: 'stranger-1', ca: authorities })).rejects.toThrow();
+    await expect(join({ ...device.login, clientId: 'stranger-1' })).rejects.toThrow();
   });
 
   it('acts once on a message that comes twice, and acknowledges it both times', async () => {

@@ -35,21 +35,19 @@ if (!installed) {
   let modelId: string;
 
   beforeAll(async () => {
-    [cluster, broker] = await Promise.all([PostgresCluster.start(), MosquittoProcess.start()]);
+    [cluster, broker] = await Promise.all([PostgresCluster.start(), MosquittoProcess.reserve()]);
     environment = {
       DATABASE_URL: await cluster.database(),
-      BROKER_URL: broker.url,
+      ...broker.environment,
       LEASE_SECONDS: String(LEASE_SECONDS),
     };
     leader = await ServerProcess.start(environment);
+    await broker.start(leader.dataDir);
     // Servers of one database share the folder of their keys and models.
     environment['DATA_DIR'] = leader.dataDir;
     replica = ServerProcess.start(environment);
     replica.catch(() => undefined);
-    observer = await connectAsync(broker.url, {
-      clientId: 'observer',
-      username: 'espalier-server',
-    });
+    observer = await connectAsync(broker.url, await broker.observer());
     agent = await AgentProcess.start(leader, 'gateway', [], { site: 'mixed' });
   });
 

@@ -11,6 +11,7 @@ import {
   upTopic,
   type EnrolResponse,
   type InstallState,
+  type Membership,
   type Profile,
   type Release,
   type Root,
@@ -18,11 +19,13 @@ import {
   type UpKind,
 } from '@espalier/protocol';
 import {
+  enrolRequest,
   generateKeyPair,
   parseClaimToken,
-  publicKeyBase64,
+  privateKeyPem,
   signReport,
   trustFirstRoot,
+  verifyMembership,
   verifySigned,
   type KeyPair,
 } from '@espalier/trust';
@@ -100,21 +103,23 @@ export class ScriptedDevice {
 
   private constructor(
     readonly enrolled: EnrolResponse,
-    private readonly key: KeyPair,
-    private readonly root: Root,
+    readonly membership: Membership,
+    readonly key: KeyPair,
+    readonly root: Root,
   ) {}
 
   get id(): string {
-    return this.enrolled.deviceId;
-  }
-
-  get brokerUrl(): string {
-    return this.enrolled.brokerUrl;
+    return this.membership.deviceId;
   }
 
   /** How it joins the broker. */
   get login(): IClientOptions {
-    return { clientId: this.id, username: this.id, password: this.enrolled.credential };
+    const { authorities, certificate } = this.membership;
+    return { ca: authorities, cert: certificate, key: privateKeyPem(this.key), clientId: this.id };
+  }
+
+  get brokerUrl(): string {
+    return this.membership.brokerUrl;
   }
 
   static async enrol(
@@ -126,17 +131,19 @@ export class ScriptedDevice {
       labels,
     });
     const key = generateKeyPair();
-    const enrolled = await server.ok<EnrolResponse>('POST', '/api/v1/enrolments', {
-      token,
-      publicKey: publicKeyBase64(key),
-      name,
-    });
+    const enrolled = await server.ok<EnrolResponse>(
+      'POST',
+      '/api/v1/enrolments',
+      enrolRequest({ token, name, labels: {} }, key),
+    );
     const root = trustFirstRoot(enrolled.root, parseClaimToken(token).rootKeyId);
-    return new ScriptedDevice(enrolled, key, root);
+    const device = { id: enrolled.deviceId, publicKey: key.publicKey };
+    const membership = verifyMembership(enrolled.membership, root, device);
+    return new ScriptedDevice(enrolled, membership, key, root);
   }
 
   /** Connects, listens, and says hello and, if given, a profile. */
-  async connect(profile: Profile | null, brokerUrl = this.enrolled.brokerUrl): Promise<void> {
+  async connect(profile: Profile | null, brokerUrl = this.membership.brokerUrl): Promise<void> {
     const client = await connectAsync(brokerUrl, {
       ...this.login,
       clean: true,

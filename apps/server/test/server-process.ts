@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import type { EnrolResponse } from '@espalier/protocol';
-import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
+import { membershipSchema, type EnrolResponse } from '@espalier/protocol';
+import { enrolRequest, generateKeyPair, payloadBytes } from '@espalier/trust';
 
 /** Of the account `admin`. */
 export const ADMIN_PASSWORD = 'a password for tests';
@@ -91,12 +91,10 @@ export class ServerProcess {
   /** The port of the server's broker, so that it can be had again after a restart. */
   async brokerPort(): Promise<string> {
     const { token } = await this.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {});
-    const { brokerUrl } = await this.ok<EnrolResponse>('POST', '/api/v1/enrolments', {
-      token,
-      publicKey: publicKeyBase64(generateKeyPair()),
-      name: 'port-finder',
-    });
-    return new URL(brokerUrl).port;
+    const request = enrolRequest({ token, name: 'port-finder', labels: {} }, generateKeyPair());
+    const { membership } = await this.ok<EnrolResponse>('POST', '/api/v1/enrolments', request);
+    const text = Buffer.from(payloadBytes(membership)).toString('utf8');
+    return new URL(membershipSchema.parse(JSON.parse(text)).brokerUrl).port;
   }
 
   /** Resolves with the exit code when the process has ended by itself. */

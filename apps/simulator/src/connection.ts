@@ -17,11 +17,13 @@ const SETTLED_MS = 10_000;
 /** How long a slow device takes to read a chunk. */
 const SLOW_READ_MS = 200;
 
-/** Who connects where. */
+/** Who connects where, whom to know the broker by, and what to show it (PEM). */
 export interface Login {
   readonly brokerUrl: string;
   readonly deviceId: string;
-  readonly credential: string;
+  readonly authorities: string;
+  readonly certificate: string;
+  readonly privateKey: string;
 }
 
 /** What a connection tells its device. */
@@ -55,11 +57,12 @@ export class Connection {
   }
 
   start(): void {
-    const { brokerUrl, deviceId, credential } = this.login;
+    const { brokerUrl, deviceId, authorities, certificate, privateKey } = this.login;
     const client = mqtt.connect(brokerUrl, {
       clientId: deviceId,
-      username: deviceId,
-      password: credential,
+      ca: authorities,
+      cert: certificate,
+      key: privateKey,
       protocolVersion: 4,
       clean: true,
       keepalive: KEEPALIVE_S,

@@ -1,9 +1,11 @@
 import { enrolResponseSchema, type Root } from '@espalier/protocol';
 import {
+  enrolRequest,
   generateKeyPair,
   parseClaimToken,
-  publicKeyBase64,
+  privateKeyPem,
   trustFirstRoot,
+  verifyMembership,
   type KeyPair,
 } from '@espalier/trust';
 import { z } from 'zod';
@@ -31,8 +33,8 @@ export class EnrolmentError extends Error {
 }
 
 /**
- * Enrols a device as every device is: a claim token of its own, a key pair of its own, and the first
- * root checked against the token's pin.
+ * Enrols a device as every device is: a claim token of its own, a key pair of its own, and the answer
+ * checked against the token's pin. The certificate is not renewed: a simulation ends before it does.
  * @throws EnrolmentError, TrustError
  */
 export async function enrol(
@@ -44,11 +46,17 @@ export async function enrol(
     await post(server, '/api/v1/claim-tokens', { labels }, { authorization: `Bearer ${apiToken}` }),
   );
   const key = generateKeyPair();
-  const request = { token, publicKey: publicKeyBase64(key), name };
+  const request = enrolRequest({ token, name, labels: {} }, key);
   const answer = enrolResponseSchema.parse(await post(server, '/api/v1/enrolments', request));
-  const { deviceId, brokerUrl, credential } = answer;
   const root = trustFirstRoot(answer.root, parseClaimToken(token).rootKeyId);
-  return { login: { deviceId, brokerUrl, credential }, key, root };
+  const device = { id: answer.deviceId, publicKey: key.publicKey };
+  const { deviceId, brokerUrl, authorities, certificate } = verifyMembership(
+    answer.membership,
+    root,
+    device,
+  );
+  const login = { deviceId, brokerUrl, authorities, certificate, privateKey: privateKeyPem(key) };
+  return { login, key, root };
 }
 
 async function post(

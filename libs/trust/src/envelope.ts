@@ -2,8 +2,8 @@ import type { Role, Signed } from '@espalier/protocol';
 import { TrustError } from './errors.js';
 import { keyIdOf, signRaw, verifyRaw, type KeyPair } from './keys.js';
 
-/** Kinds of document that are signed: the four roles, and what a device says of itself. */
-export type DocumentKind = Role | 'report';
+/** Kinds of document that are signed: the four roles, how a device joins, and what it says. */
+export type DocumentKind = Role | 'membership' | 'renewal' | 'report';
 
 /** The payload type of a document; part of what is signed, so that no kind passes for another. */
 export const payloadTypeOf = (kind: DocumentKind): string =>

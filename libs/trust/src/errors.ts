@@ -9,7 +9,8 @@ export type TrustErrorCode =
   | 'TRUST_EXPIRED'
   | 'TRUST_ROLLBACK'
   | 'TRUST_CLAIM_TOKEN'
-  | 'TRUST_CREDENTIAL'
+  | 'TRUST_PROOF'
+  | 'TRUST_MEMBERSHIP'
   | 'TARGET_DEVICE'
   | 'TARGET_RELEASE';
 

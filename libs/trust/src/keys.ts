@@ -79,7 +79,8 @@ export function verifyRaw(
   return verifyBytes(null, bytes, publicKeyObject(publicKey), signature);
 }
 
-function publicKeyObject(raw: Uint8Array): KeyObject {
+/** A raw Ed25519 public key as Node's own. @throws TrustError TRUST_KEY */
+export function publicKeyObject(raw: Uint8Array): KeyObject {
   if (raw.byteLength !== RAW_PUBLIC_BYTES) {
     throw new TrustError(
       'TRUST_KEY',

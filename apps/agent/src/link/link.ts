@@ -26,11 +26,19 @@ export interface LinkListener {
   message(kind: DownKind, payload: Uint8Array): void;
 }
 
+/** Where the broker is, whom to know it by, and what to show it; all but the address PEM. */
+export interface Login {
+  readonly brokerUrl: string;
+  readonly authorities: string;
+  readonly certificate: string;
+  readonly privateKey: string;
+}
+
 /** Who connects where. */
 export interface LinkOptions {
-  readonly brokerUrl: string;
   readonly deviceId: string;
-  readonly credential: string;
+  /** Asked before each connection, since certificates are renewed. */
+  readonly login: () => Login;
   /** Longest silence before a ping, seconds. */
   readonly keepaliveS: number;
 }
@@ -56,11 +64,13 @@ export class Link {
   }
 
   start(): void {
-    const { brokerUrl, deviceId, credential, keepaliveS } = this.options;
+    const { deviceId, keepaliveS } = this.options;
+    const { brokerUrl, authorities, certificate, privateKey } = this.options.login();
     const client = mqtt.connect(brokerUrl, {
       clientId: deviceId,
-      username: deviceId,
-      password: credential,
+      ca: authorities,
+      cert: certificate,
+      key: privateKey,
       protocolVersion: 4,
       clean: true,
       keepalive: keepaliveS,
@@ -126,7 +136,7 @@ export class Link {
     }
     if (this.#stopped || client !== this.#client) return;
     this.#ready = true;
-    this.log.info({ brokerUrl: this.options.brokerUrl }, 'connected');
+    this.log.info('connected');
     this.listener.connected();
   }
 

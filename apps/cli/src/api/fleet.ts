@@ -25,6 +25,7 @@ export const deviceSchema = z.object({
   running: runningSchema.nullable(),
   failure: failureSchema.nullable(),
   quarantinedAt: instantSchema.nullable(),
+  revokedAt: instantSchema.nullable(),
   profileSha256: sha256Schema.nullable(),
   createdAt: instantSchema,
   seenAt: instantSchema.nullable(),
@@ -39,6 +40,7 @@ const profilesSchema = z.object({
   ),
 });
 const telemetryPageSchema = z.object({ windows: z.array(telemetrySchema) });
+const revokedSchema = z.object({ id: z.string(), revokedAt: instantSchema });
 const askedSchema = z.object({ asked: z.literal(true) });
 
 const PAGE = 1000;
@@ -92,6 +94,12 @@ export async function telemetryOf(api: ApiClient, id: string, limit = 100): Prom
 
 export const askToMeasure = (api: ApiClient, id: string): Promise<{ asked: true }> =>
   api.post(`${pathOf(id)}/measure`, {}, askedSchema);
+
+export const revokeDevice = (
+  api: ApiClient,
+  id: string,
+): Promise<{ id: string; revokedAt: string }> =>
+  api.post(`${pathOf(id)}/revoke`, {}, revokedSchema);
 
 const pathOf = (id: string): string => `/devices/${encodeURIComponent(id)}`;
 

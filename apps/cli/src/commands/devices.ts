@@ -8,6 +8,7 @@ import {
   latestProfile,
   listDevices,
   patchDevice,
+  revokeDevice,
   telemetryOf,
   type Device,
 } from '../api/fleet.js';
@@ -110,6 +111,13 @@ export function addDevices(program: Command, context: Context): void {
       show(device, options, context, () => devicesText([device], terminal));
     });
 
+  apiCommand(group, 'revoke', 'puts a device out for good: cut off, its certificates void')
+    .argument('<device>')
+    .action(async (id: string, options: ApiOptions) => {
+      const answer = await revokeDevice(connect(options, context), id);
+      show(answer, options, context, () => `${id} is out since ${answer.revokedAt}.`);
+    });
+
   apiCommand(group, 'measure', 'asks a device to measure itself again')
     .argument('<device>')
     .action(async (id: string, options: ApiOptions) => {
@@ -177,7 +185,7 @@ function deviceText(
   const rows: [string, string][] = [
     ['device', `${device.id} (${device.name})`],
     ['labels', labels.join(', ') || 'none'],
-    ['state', device.quarantinedAt === null ? device.state : `${device.state}, in quarantine`],
+    ['state', stateText(device)],
     ['budget', budgetText(device.budget)],
     ['seen', ago(device.seenAt, Date.now())],
   ];
@@ -202,6 +210,11 @@ function deviceText(
     rows.push(['memory', `${bytes(memory.rssBytes)}, ${bytes(memory.modelBytes)} for the model`]);
   }
   return fields(terminal, rows);
+}
+
+function stateText({ state, quarantinedAt, revokedAt }: Device): string {
+  if (revokedAt !== null) return `${state}, revoked`;
+  return quarantinedAt === null ? state : `${state}, in quarantine`;
 }
 
 function profileRows({ cpu, memory, storage, emulatedSlowdown, measuredAt }: Profile) {

@@ -1,15 +1,16 @@
 import { join } from 'node:path';
-import { enrolResponseSchema, type EnrolResponse } from '@espalier/protocol';
+import { enrolResponseSchema, membershipSchema, type Membership } from '@espalier/protocol';
+import { payloadBytes } from '@espalier/trust';
 import { bad, good, reasonOf, type Finding } from './finding.js';
 import type { Surroundings } from './surroundings.js';
 
 const AGAIN = 'Move the folder away, and enrol the device again with a new claim token.';
 
-/** Whether a device is enrolled, with what; null where it is not. */
+/** Whether a device is enrolled, and as what; null where it is not. */
 export async function checkEnrolment(
-  { read }: Surroundings,
+  { read, now }: Surroundings,
   stateDir: string,
-): Promise<{ finding: Finding; identity: EnrolResponse | null }> {
+): Promise<{ finding: Finding; identity: Membership | null }> {
   const path = join(stateDir, 'identity.json');
   try {
     const text = await read(path);
@@ -23,8 +24,10 @@ export async function checkEnrolment(
         identity: null,
       };
     }
-    const identity = enrolResponseSchema.parse(JSON.parse(text));
-    return { finding: good('enrolment', `enrolled as ${identity.deviceId}`), identity };
+    const { membership } = enrolResponseSchema.parse(JSON.parse(text));
+    const payload = Buffer.from(payloadBytes(membership)).toString('utf8');
+    const identity = membershipSchema.parse(JSON.parse(payload));
+    return { finding: standing(identity, now()), identity };
   } catch (error) {
     const unreadable = error instanceof Error && 'syscall' in error;
     return {
@@ -34,4 +37,15 @@ export async function checkEnrolment(
       identity: null,
     };
   }
+}
+
+function standing({ deviceId, expires }: Membership, now: number): Finding {
+  if (Date.parse(expires) > now) {
+    return good('enrolment', `enrolled as ${deviceId}, its certificate good until ${expires}`);
+  }
+  return bad(
+    'enrolment',
+    `the certificate of ${deviceId} ended at ${expires}`,
+    'A running agent renews it; look in its log why it cannot.',
+  );
 }

@@ -1,9 +1,16 @@
 import { bad, good, reasonOf, type Finding } from './finding.js';
 import type { Surroundings } from './surroundings.js';
 
-/** Whether a broker answers at its address, and over TLS with a certificate that is trusted here. */
-export async function checkBroker(surroundings: Surroundings, url: string): Promise<Finding> {
-  const answer = await surroundings.dial(url);
+/**
+ * Whether a broker answers at its address, and over TLS with a certificate that is trusted here.
+ * @param authorities PEM certificates to know it by; none: those of the system
+ */
+export async function checkBroker(
+  surroundings: Surroundings,
+  url: string,
+  authorities: string | undefined,
+): Promise<Finding> {
+  const answer = await surroundings.dial(url, authorities);
   switch (answer.kind) {
     case 'broker':
       return good('broker', `${url} answers`);

@@ -22,16 +22,22 @@ const HELLO = Buffer.from([
  * Says hello to a broker as a stranger. It may refuse, which is an answer of a broker, too; one that
  * knows its clients by certificates ends the handshake, which is another.
  * @param url `mqtt:` or `mqtts:`
+ * @param authorities PEM certificates to know it by; none: those of the system
  */
-export function dialBroker(url: string, signal: AbortSignal): Promise<Dialled> {
+export function dialBroker(
+  url: string,
+  authorities: string | undefined,
+  signal: AbortSignal,
+): Promise<Dialled> {
   const { protocol, hostname, port } = new URL(url);
   const secure = protocol === 'mqtts:' || protocol === 'tls:';
   const host = hostname.replace(/^\[|\]$/g, '');
   const number = Number(port) || (PORTS[secure ? 'mqtts:' : 'mqtt:'] ?? 0);
+  const ca = authorities === undefined ? {} : { ca: authorities };
   return new Promise((resolve) => {
     let trusted = !secure;
     const socket: Socket = secure
-      ? connectTls({ host, port: number, servername: host }, () => {
+      ? connectTls({ host, port: number, servername: host, ...ca }, () => {
           trusted = true;
           socket.write(HELLO);
         })

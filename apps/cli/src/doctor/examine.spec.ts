@@ -7,15 +7,16 @@ const GIB = 2 ** 30;
 const NOW = Date.parse('2027-01-31T08:00:00Z');
 const HEALTH = { status: 'ok', version: '1.2.3', database: 'up', broker: 'up' };
 const SESSION = { account: { name: 'ada', role: 'operator' }, expiresAt: null };
-const IDENTITY = {
-  deviceId: 'cam-1',
-  brokerUrl: 'mqtts://fleet.example:8883',
-  credential: 'x'.repeat(32),
-  root: {
-    payloadType: 'root',
-    payload: 'eA==',
-    signatures: [{ keyid: 'a'.repeat(64), sig: 'eA==' }],
-  },
+const signed = (document: object) => ({
+  payloadType: 'test',
+  payload: Buffer.from(JSON.stringify(document)).toString('base64'),
+  signatures: [{ keyid: 'a'.repeat(64), sig: 'eA==' }],
+});
+const identityUntil = (expires: string): string => {
+  const issued = '2027-01-01T00:00:00.000Z';
+  const who = { type: 'membership', deviceId: 'cam-1', brokerUrl: 'mqtts://fleet.example:8883' };
+  const membership = signed({ ...who, authorities: '', certificate: '', issued, expires });
+  return JSON.stringify({ deviceId: 'cam-1', root: signed({}), membership });
 };
 const SET_UP: SetUp = {
   server: 'http://fleet.example:8080',
@@ -39,7 +40,7 @@ const surroundings = (wrong: Partial<Surroundings> = {}): Surroundings => ({
   memoryBytes: () => GIB,
   freeBytes: () => Promise.resolve(10 * GIB),
   folder: () => Promise.resolve({ isFolder: true, writable: true, mode: 0o700 }),
-  read: () => Promise.resolve(JSON.stringify(IDENTITY)),
+  read: () => Promise.resolve(identityUntil('2027-04-01T00:00:00.000Z')),
   readStart: () => Promise.resolve('SQLite format 3\0'),
   runRuntime: () => Promise.resolve(),
   get: (url) => Promise.resolve(answerOf(url, HEALTH, NOW)),
@@ -93,6 +94,11 @@ describe('the doctor', () => {
     ['another version', answering({ ...HEALTH, version: '1.3.0' }), ['version']],
     ['another clock', answering(HEALTH, NOW - 10 * 60_000), ['clock']],
     ['no enrolment', { read: () => Promise.resolve(null) }, ['enrolment']],
+    [
+      'an ended certificate',
+      { read: () => Promise.resolve(identityUntil('2027-01-31T07:59:59.000Z')) },
+      ['enrolment'],
+    ],
     ['a damaged identity', { read: () => Promise.resolve('{"deviceId":') }, ['enrolment']],
     [
       'a broker that is silent',
@@ -146,7 +152,7 @@ describe('a broker, dialled', () => {
         resolve(`mqtt://127.0.0.1:${(server.address() as AddressInfo).port}`);
       });
     });
-  const dial = (url: string) => dialBroker(url, AbortSignal.timeout(60_000));
+  const dial = (url: string) => dialBroker(url, undefined, AbortSignal.timeout(60_000));
 
   afterEach(() => server.close());
 

@@ -40,12 +40,14 @@ export async function examine(setUp: SetUp, surroundings: Surroundings): Promise
     add(await checkLogin(surroundings, server, token));
   }
   let { brokerUrl } = setUp;
+  let authorities: string | undefined;
   if (stateDir !== undefined) {
     add(...(await checkFolder(surroundings, 'agent', stateDir)));
     const { finding, identity } = await checkEnrolment(surroundings, stateDir);
     add(finding);
     brokerUrl ??= identity?.brokerUrl;
+    authorities = identity?.authorities;
   }
-  if (brokerUrl !== undefined) add(await checkBroker(surroundings, brokerUrl));
+  if (brokerUrl !== undefined) add(await checkBroker(surroundings, brokerUrl, authorities));
   return findings;
 }

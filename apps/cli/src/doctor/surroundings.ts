@@ -45,7 +45,7 @@ export interface Surroundings {
   runRuntime(): Promise<void>;
   /** @throws when nothing answers */
   get(url: string, headers?: Readonly<Record<string, string>>): Promise<Answer>;
-  dial(url: string): Promise<Dialled>;
+  dial(url: string, authorities: string | undefined): Promise<Dialled>;
   /** The version that a PostgreSQL server says it has. @throws */
   postgresqlVersion(url: string): Promise<string>;
 }
@@ -93,7 +93,7 @@ export function realSurroundings(signal: AbortSignal): Surroundings {
         dateMs: Number.isNaN(date) ? null : date,
       };
     },
-    dial: (url) => dialBroker(url, within()),
+    dial: (url, authorities) => dialBroker(url, authorities, within()),
     postgresqlVersion,
   };
 }

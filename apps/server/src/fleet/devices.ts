@@ -217,6 +217,7 @@ function viewOf(row: Device): DeviceView {
     running: fromJson(runningSchema.nullable(), row.running),
     failure: fromJson(failureSchema.nullable(), row.failure),
     quarantinedAt: row.quarantinedAt?.toISOString() ?? null,
+    revokedAt: row.revokedAt?.toISOString() ?? null,
     profileSha256: row.profileSha256,
     createdAt: row.createdAt.toISOString(),
     seenAt: row.seenAt?.toISOString() ?? null,

@@ -1,23 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { Injectable, Logger } from '@nestjs/common';
-import { LIMITS, type EnrolRequest, type EnrolResponse } from '@espalier/protocol';
+import { LIMITS, type ClaimToken, type EnrolRequest, type EnrolResponse } from '@espalier/protocol';
 import {
   claimSecretMatches,
   createClaimToken,
-  issueCredential,
   parseClaimToken,
+  verifyEnrolRequest,
 } from '@espalier/trust';
 import { ServerError } from '../errors.js';
-import { BrokerAddress } from '../mqtt/broker-address.js';
-import { Database } from '../persistence/database.js';
+import type { ClaimToken as ClaimTokenRow } from '../generated/prisma/client.js';
+import { Database, type Transaction } from '../persistence/database.js';
 import { toJson } from '../persistence/json.js';
 import { Keyring } from '../release/keyring.js';
+import { Certificates } from './certificates.js';
 import type { ClaimTokenRequest } from './schemas.js';
 
-const CREDENTIAL_DAYS = 3650;
-const PUBLIC_KEY_BYTES = 32;
-
-/** Lets devices in: claim tokens, each good once, traded for a credential of the device's own. */
+/** Lets devices in: claim tokens, each good once, traded for a certificate of the device's own. */
 @Injectable()
 export class Enrolment {
   private readonly logger = new Logger('enrolment');
@@ -25,7 +23,7 @@ export class Enrolment {
   constructor(
     private readonly database: Database,
     private readonly keyring: Keyring,
-    private readonly broker: BrokerAddress,
+    private readonly certificates: Certificates,
   ) {}
 
   /** Makes a claim token; its secret is kept as a hash alone. */
@@ -51,27 +49,21 @@ export class Enrolment {
   /**
    * Trades a claim token for a device identity; the token is used up in the same transaction.
    * @throws ServerError CLAIM_TOKEN_REFUSED, REQUEST_INVALID
+   * @throws TrustError TRUST_CLAIM_TOKEN, TRUST_KEY, TRUST_PROOF
    */
   async enrol(request: EnrolRequest): Promise<EnrolResponse> {
-    const publicKey = Buffer.from(request.publicKey, 'base64');
-    if (publicKey.byteLength !== PUBLIC_KEY_BYTES) {
-      throw new ServerError(
-        'REQUEST_INVALID',
-        400,
-        `publicKey has ${publicKey.byteLength} bytes; a raw Ed25519 key has ${PUBLIC_KEY_BYTES}.`,
-      );
-    }
     const token = parseClaimToken(request.token);
     if (Object.keys(request.labels).length > LIMITS.labelsPerDevice) {
       throw new ServerError('REQUEST_INVALID', 400, `At most ${LIMITS.labelsPerDevice} labels.`);
     }
+    const publicKey = verifyEnrolRequest(request);
     const now = new Date();
     const deviceId = deviceIdFor(request.name);
+    // So that nobody without a good token has a certificate made.
+    await goodToken(this.database.read, token, now);
+    const { membership, kept } = await this.certificates.issue(deviceId, publicKey, now.getTime());
     await this.database.write(async (transaction) => {
-      const kept = await transaction.claimToken.findUnique({ where: { id: token.id } });
-      if (!kept || !claimSecretMatches(token, kept.secretHash)) throw refused('is not known');
-      if (kept.usedAt) throw refused('was used before');
-      if (kept.expiresAt <= now) throw refused('has expired');
+      const claim = await goodToken(transaction, token, now);
       await transaction.claimToken.update({
         where: { id: token.id },
         data: { usedAt: now, deviceId },
@@ -79,30 +71,32 @@ export class Enrolment {
       await transaction.device.create({
         data: {
           id: deviceId,
-          name: kept.name ?? request.name,
-          labels: toJson({ ...request.labels, ...(kept.labels as Record<string, string>) }),
+          name: claim.name ?? request.name,
+          labels: toJson({ ...request.labels, ...(claim.labels as Record<string, string>) }),
           publicKey: request.publicKey,
           state: 'enrolled',
           budget: {},
+          certificates: [kept],
           createdAt: now,
         },
       });
     });
     this.logger.log({ msg: 'device enrolled', deviceId, name: request.name });
-    return {
-      deviceId,
-      brokerUrl: this.broker.forDevices(),
-      credential: issueCredential(
-        {
-          deviceId,
-          issuedAtMs: now.getTime(),
-          expires: new Date(now.getTime() + CREDENTIAL_DAYS * 86_400_000).toISOString(),
-        },
-        this.keyring.online,
-      ),
-      root: this.keyring.signedRoot,
-    };
+    return { deviceId, root: this.keyring.signedRoot, membership };
   }
+}
+
+/** @throws ServerError CLAIM_TOKEN_REFUSED */
+async function goodToken(
+  database: Pick<Transaction, 'claimToken'>,
+  token: ClaimToken,
+  now: Date,
+): Promise<ClaimTokenRow> {
+  const kept = await database.claimToken.findUnique({ where: { id: token.id } });
+  if (!kept || !claimSecretMatches(token, kept.secretHash)) throw refused('is not known');
+  if (kept.usedAt) throw refused('was used before');
+  if (kept.expiresAt <= now) throw refused('has expired');
+  return kept;
 }
 
 const refused = (why: string): ServerError =>

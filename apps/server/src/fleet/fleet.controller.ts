@@ -3,15 +3,19 @@ import { ApiTags } from '@nestjs/swagger';
 import {
   enrolRequestSchema,
   enrolResponseSchema,
+  renewalRequestSchema,
   type EnrolRequest,
   type EnrolResponse,
+  type RenewalRequest,
 } from '@espalier/protocol';
 import type { z } from 'zod';
 import { LeastRole } from '../access/least-role.js';
 import { Accepts, AcceptsQuery, Returns, ZodBody, ZodQuery } from '../http/zod.js';
 import { DeviceChannel } from '../mqtt/device-channel.js';
+import { Certificates } from './certificates.js';
 import { Devices } from './devices.js';
 import { Enrolment } from './enrolment.js';
+import { Revocations } from './revocations.js';
 import {
   claimTokenAnswerSchema,
   claimTokenRequestSchema,
@@ -21,6 +25,7 @@ import {
   deviceSchema,
   fleetSummarySchema,
   profilesSchema,
+  revokedSchema,
   type ClaimTokenRequest,
   type DevicePatch,
   type DeviceQuery,
@@ -32,6 +37,8 @@ import {
 export class FleetController {
   constructor(
     private readonly enrolment: Enrolment,
+    private readonly certificates: Certificates,
+    private readonly revocations: Revocations,
     private readonly devices: Devices,
     private readonly channel: DeviceChannel,
   ) {}
@@ -100,6 +107,27 @@ export class FleetController {
   @Returns(deviceSchema)
   endQuarantine(@Param('id') id: string): Promise<DeviceView> {
     return this.devices.endQuarantine(id);
+  }
+
+  /** Gives a device another certificate, for a request that its key has signed. */
+  @Post('devices/:id/certificates')
+  @LeastRole('public')
+  @Accepts(renewalRequestSchema)
+  @Returns(enrolResponseSchema, 201)
+  renew(
+    @Param('id') id: string,
+    @ZodBody(renewalRequestSchema) request: RenewalRequest,
+  ): Promise<EnrolResponse> {
+    return this.certificates.renew(id, request);
+  }
+
+  /** Puts a device out for good: its connection is cut and its certificates are void. */
+  @Post('devices/:id/revoke')
+  @LeastRole('admin')
+  @HttpCode(200)
+  @Returns(revokedSchema)
+  revoke(@Param('id') id: string): Promise<z.infer<typeof revokedSchema>> {
+    return this.revocations.revoke(id);
   }
 
   /** Asks the device to measure itself; its new profile arrives when it is done. */

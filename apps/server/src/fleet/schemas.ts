@@ -67,11 +67,15 @@ export const deviceSchema = z.object({
   failure: failureSchema.nullable(),
   /** Since when no rollout takes it, because it failed too often. */
   quarantinedAt: instantSchema.nullable(),
+  /** Since when it may not join any more. */
+  revokedAt: instantSchema.nullable(),
   profileSha256: sha256Schema.nullable(),
   createdAt: instantSchema,
   seenAt: instantSchema.nullable(),
 });
 export type DeviceView = z.infer<typeof deviceSchema>;
+
+export const revokedSchema = z.object({ id: deviceIdSchema, revokedAt: instantSchema });
 
 export const devicePageSchema = z.object({
   devices: z.array(deviceSchema),

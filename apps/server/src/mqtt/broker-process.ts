@@ -21,10 +21,8 @@ const listeningSchema = z.object({
 export interface BrokerSettings {
   readonly host: string;
   readonly port: number;
-  /** Base64 raw public key that device credentials are verified with. */
-  readonly credentialKey: string;
-  readonly serverUser: string;
-  readonly serverSecret: string;
+  /** Paths of PEM files. */
+  readonly files: { ca: string; certificate: string; privateKey: string; revoked: string };
   readonly logLevel: string;
 }
 
@@ -48,7 +46,7 @@ export class BrokerProcess {
       try {
         const { host, port } = await this.launch();
         this.settings = { ...this.settings, port };
-        return `mqtt://${host}:${port}`;
+        return `mqtts://${host}:${port}`;
       } catch (cause) {
         // The broker of a server that was just killed may hold the port for a moment.
         if (Date.now() > giveUpAt) throw cause;
@@ -86,9 +84,10 @@ export class BrokerProcess {
         PATH: process.env['PATH'] ?? '',
         ESPALIER_BROKER_HOST: settings.host,
         ESPALIER_BROKER_PORT: String(settings.port),
-        ESPALIER_BROKER_CREDENTIAL_KEY: settings.credentialKey,
-        ESPALIER_BROKER_SERVER_USER: settings.serverUser,
-        ESPALIER_BROKER_SERVER_SECRET: settings.serverSecret,
+        ESPALIER_BROKER_CA_FILE: settings.files.ca,
+        ESPALIER_BROKER_CERT_FILE: settings.files.certificate,
+        ESPALIER_BROKER_KEY_FILE: settings.files.privateKey,
+        ESPALIER_BROKER_REVOKED_FILE: settings.files.revoked,
         ESPALIER_BROKER_LOG_LEVEL: settings.logLevel,
       },
     });

@@ -10,7 +10,9 @@ import {
   LIMITS,
   parseTopic,
   ProtocolError,
+  REVOCATIONS_TOPIC,
   SERVER_FILTER,
+  SERVER_NAME,
   type Ack,
   type ChunkFrame,
   type Measure,
@@ -29,12 +31,15 @@ interface DownBodies {
 const RECONNECT_MS = 500;
 const PUBLISH_TIMEOUT_MS = 10_000;
 const ECHO_TIMEOUT_MS = 1_000;
+const REVOCATIONS_AT_ONCE = 1_000;
 
 /** How the server shows itself to the broker. */
 export interface ServerLogin {
   readonly url: string;
-  readonly username: string;
-  readonly password: string;
+  /** PEM: whom to know the broker by, and whom to show. */
+  readonly authorities: string;
+  readonly certificate: string;
+  readonly privateKey: string;
 }
 
 /** The server's MQTT connection: what devices say comes in, what they are told goes out. */
@@ -56,14 +61,15 @@ export class DeviceChannel implements OnModuleDestroy {
    * @param onConnect called after each (re)connection, once subscribed
    */
   start(
-    { url, username, password }: ServerLogin,
+    { url, authorities, certificate, privateKey }: ServerLogin,
     onMessage: (topic: string, payload: Uint8Array) => void,
     onConnect: () => void,
   ): void {
     const client = connect(url, {
-      clientId: username,
-      username,
-      password,
+      clientId: SERVER_NAME,
+      ca: authorities,
+      cert: certificate,
+      key: privateKey,
       clean: true,
       resubscribe: false,
       queueQoSZero: false,
@@ -97,10 +103,7 @@ export class DeviceChannel implements OnModuleDestroy {
     kind: K,
     body: DownBodies[K],
   ): Promise<void> {
-    const bytes = encodeMessage(
-      { id: randomUUID(), sentAt: new Date().toISOString(), epoch: this.database.epoch },
-      body,
-    );
+    const bytes = this.encode(body);
     if (bytes.byteLength > LIMITS.controlMessageBytes) {
       throw new ServerError(
         'DEVICE_UNREACHABLE',
@@ -137,8 +140,21 @@ export class DeviceChannel implements OnModuleDestroy {
     }
   }
 
+  /** Tells our broker whose certificates are void; another broker's clients may not hear it. */
+  async publishRevocations(deviceIds: readonly string[]): Promise<void> {
+    for (let at = 0; at < deviceIds.length; at += REVOCATIONS_AT_ONCE) {
+      const revoked = deviceIds.slice(at, at + REVOCATIONS_AT_ONCE);
+      await this.send(REVOCATIONS_TOPIC, this.encode({ revoked }), 1);
+    }
+  }
+
   async onModuleDestroy(): Promise<void> {
     await this.client?.endAsync(true);
+  }
+
+  private encode(body: object): Uint8Array {
+    const sentAt = new Date().toISOString();
+    return encodeMessage({ id: randomUUID(), sentAt, epoch: this.database.epoch }, body);
   }
 
   /** Whether a message is this server's own broadcast. */

@@ -12,6 +12,7 @@ import { TrustError } from '@espalier/trust';
 import type { z } from 'zod';
 import { DeliveryService } from '../rollout/delivery.js';
 import { Devices } from '../fleet/devices.js';
+import { Revocations } from '../fleet/revocations.js';
 import { ServerError } from '../errors.js';
 import { Metrics } from '../http/metrics.js';
 import { Database, type Transaction } from '../persistence/database.js';
@@ -38,6 +39,7 @@ export class DeviceMessages implements OnModuleDestroy {
     private readonly database: Database,
     private readonly channel: DeviceChannel,
     private readonly devices: Devices,
+    private readonly revocations: Revocations,
     private readonly rollouts: Rollouts,
     private readonly telemetry: Telemetry,
     private readonly delivery: DeliveryService,
@@ -64,6 +66,9 @@ export class DeviceMessages implements OnModuleDestroy {
       const parsed = parseTopic(topic);
       if (parsed.direction !== 'up') return;
       kind = parsed.kind;
+      if (this.revocations.has(parsed.deviceId)) {
+        throw new ServerError('DEVICE_REVOKED', 403, `${parsed.deviceId} was revoked.`);
+      }
       await this.dispatch(parsed.deviceId, parsed.kind, payload);
       this.metrics.countMessage(kind, 'taken');
     } catch (cause) {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import {
   Inject,
   Injectable,
@@ -6,16 +5,16 @@ import {
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
 } from '@nestjs/common';
-import { publicKeyBase64 } from '@espalier/trust';
+import { CertificateAuthority, clientIdentity } from '@espalier/authority';
+import { SERVER_NAME } from '@espalier/protocol';
 import { CONFIGURATION, type Configuration } from '../configuration.js';
-import { Keyring } from '../release/keyring.js';
+import { Revocations } from '../fleet/revocations.js';
 import { Rollouts } from '../rollout/rollouts.js';
 import { BrokerAddress } from './broker-address.js';
+import { BrokerFiles } from './broker-files.js';
 import { BrokerProcess } from './broker-process.js';
 import { DeviceChannel } from './device-channel.js';
 import { DeviceMessages } from './device-messages.js';
-
-const SERVER_USER = 'espalier-server';
 
 /** Brings the MQTT side up: the broker, ours unless one is given, and the connection to it. */
 @Injectable()
@@ -25,21 +24,28 @@ export class MqttEdge implements OnApplicationBootstrap, OnApplicationShutdown {
 
   constructor(
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
-    private readonly keyring: Keyring,
+    private readonly authority: CertificateAuthority,
+    private readonly files: BrokerFiles,
     private readonly address: BrokerAddress,
     private readonly channel: DeviceChannel,
     private readonly messages: DeviceMessages,
+    private readonly revocations: Revocations,
     private readonly rollouts: Rollouts,
   ) {}
 
   async onApplicationBootstrap(): Promise<void> {
-    const { brokerUrl, brokerPublicUrl } = this.configuration;
-    const login = brokerUrl ? loginOf(brokerUrl) : await this.startBroker();
-    this.address.set(login.url, brokerPublicUrl);
+    const { brokerUrl, brokerPublicUrl, brokerAuthority, brokerIdentity } = this.configuration;
+    await this.revocations.write();
+    const url = brokerUrl ?? (await this.startBroker());
+    const authorities = (brokerUrl && brokerAuthority) ?? this.authority.pem;
+    this.address.set(url, brokerPublicUrl, authorities);
+    const identity =
+      brokerIdentity ?? (await clientIdentity(this.authority, SERVER_NAME, Date.now()));
     this.channel.start(
-      login,
+      { url, authorities, ...identity },
       (topic, payload) => this.messages.receive(topic, payload),
       () => {
+        void this.revocations.tell();
         this.rollouts.offerAgain().catch((cause: unknown) => this.logger.error(cause));
       },
     );
@@ -49,26 +55,16 @@ export class MqttEdge implements OnApplicationBootstrap, OnApplicationShutdown {
     await this.broker?.stop();
   }
 
-  private async startBroker(): Promise<{ url: string; username: string; password: string }> {
-    const serverSecret = randomBytes(24).toString('base64url');
+  private async startBroker(): Promise<string> {
+    await this.files.writeIdentity();
     this.broker = new BrokerProcess({
       host: this.configuration.brokerHost,
       port: this.configuration.brokerPort,
-      credentialKey: publicKeyBase64(this.keyring.online),
-      serverUser: SERVER_USER,
-      serverSecret,
+      files: this.files.paths,
       logLevel: this.configuration.logLevel === 'fatal' ? 'error' : this.configuration.logLevel,
     });
     const url = await this.broker.start();
     this.logger.log({ msg: 'broker started', url, pid: this.broker.pid });
-    return { url, username: SERVER_USER, password: serverSecret };
+    return url;
   }
-}
-
-/** User and password are taken out of the URL, which devices are told without them. */
-function loginOf(brokerUrl: string): { url: string; username: string; password: string } {
-  const url = new URL(brokerUrl);
-  const username = decodeURIComponent(url.username) || SERVER_USER;
-  const password = decodeURIComponent(url.password);
-  return { url: `${url.protocol}//${url.host}`, username, password };
 }

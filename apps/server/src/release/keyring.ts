@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import {
   rootSchema,
   signedSchema,
+  type Membership,
   type Release,
   type Root,
   type Signed,
@@ -79,6 +80,10 @@ export class Keyring {
 
   signTarget(target: Target): Signed {
     return sign('target', target, [this.online]);
+  }
+
+  signMembership(membership: Membership): Signed {
+    return sign('membership', membership, [this.online]);
   }
 
   /** A statement that this root is the current one, good for a day. */

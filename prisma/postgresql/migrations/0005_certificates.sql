@@ -1,0 +1,3 @@
+-- AlterTable
+ALTER TABLE "Device" ADD COLUMN "certificates" JSONB NOT NULL DEFAULT '[]';
+ALTER TABLE "Device" ADD COLUMN "revokedAt" TIMESTAMP(3);
