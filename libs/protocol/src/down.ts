@@ -1,10 +1,13 @@
 import { z } from 'zod';
+import { LIMITS } from './limits.js';
 import { manifestSchema, signedSchema } from './metadata.js';
 import { idSchema } from './primitives.js';
 
 /** Everything that a device needs to decide about a target, each part verified before it is parsed. */
 export const targetMessageSchema = z.object({
   root: signedSchema,
+  /** The roots before it, oldest first, so that a device that was away can follow one by one. */
+  formerRoots: z.array(signedSchema).max(LIMITS.formerRoots).optional(),
   timestamp: signedSchema,
   target: signedSchema,
   release: signedSchema,

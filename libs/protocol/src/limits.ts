@@ -4,6 +4,8 @@ export const LIMITS = {
   controlMessageBytes: 256 * 1024,
   /** Deepest nesting of arrays and objects in a control message or a signed document. */
   jsonDepth: 32,
+  /** Most former roots that a target message carries for a device that was away. */
+  formerRoots: 16,
   /** Largest payload of one chunk. */
   chunkBytes: 64 * 1024,
   /** Most chunks in one artifact: 4 GiB at the largest chunk. */

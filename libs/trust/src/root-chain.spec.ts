@@ -1,8 +1,9 @@
-import type { Root, Timestamp } from '@espalier/protocol';
+import type { Root, Signed, Timestamp } from '@espalier/protocol';
 import {
   advanceRoot,
   assertFresh,
   assertNotLower,
+  followRoots,
   generateKeyPair,
   publicKeyBase64,
   sign,
@@ -102,6 +103,33 @@ describe('trust in a root', () => {
     expect(() => advanceRoot(two, sign('root', rootOf(1, [first], online), [first]))).toThrow(
       expect.objectContaining({ code: 'TRUST_ROLLBACK' }),
     );
+  });
+
+  it('passes along a chain, from wherever a device stands, and over no gap or forgery', () => {
+    const documents = [rootOf(1, [first], online), rootOf(2, [second, third], online, 2)];
+    documents.push(rootOf(3, [third], online));
+    const [one, two, three] = documents as [Root, Root, Root];
+    const chain = [
+      sign('root', one, [first]),
+      sign('root', two, [first, second, third]),
+      sign('root', three, [second, third]),
+    ] as const;
+    const former = chain.slice(0, 2);
+    for (const known of documents) expect(followRoots(known, former, chain[2])).toEqual(three);
+    const codeOf = (known: Root, given: typeof former, last: Signed = chain[2]) => {
+      try {
+        followRoots(known, given, last);
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+      return 'none';
+    };
+    expect(codeOf(one, [])).toBe('TRUST_THRESHOLD');
+    expect(codeOf(three, [], chain[1])).toBe('TRUST_ROLLBACK');
+    const forged = sign('root', rootOf(2, [stranger], online), [stranger]);
+    expect(codeOf(one, [chain[0], forged])).toBe('TRUST_THRESHOLD');
+    const alone = sign('root', two, [first, second]);
+    expect(codeOf(one, [chain[0], alone])).toBe('TRUST_THRESHOLD');
   });
 
   it('lets a key sign only for its roles', () => {

@@ -56,6 +56,29 @@ export function advanceRoot(current: Root, signed: Signed): Root {
   return verifySigned(signed, 'root', next);
 }
 
+/**
+ * Moves along a chain of roots to its last. Former ones that are not newer than the trusted one are
+ * passed over, on what they say of themselves; each of the others, and the last, must hold.
+ * @param former oldest first
+ * @throws TrustError as {@link advanceRoot} does
+ */
+export function followRoots(current: Root, former: readonly Signed[], last: Signed): Root {
+  let root = current;
+  for (const signed of former)
+    if (claimedVersion(signed) > root.version) root = advanceRoot(root, signed);
+  return advanceRoot(root, last);
+}
+
+/** The version that a root claims, unverified; infinite where it claims none. */
+function claimedVersion(signed: Signed): number {
+  try {
+    const { version } = parseJson(payloadBytes(signed)) as { version?: unknown };
+    return typeof version === 'number' ? version : Infinity;
+  } catch {
+    return Infinity;
+  }
+}
+
 function pinnedKeyOf(payload: Uint8Array, pinnedKeyId: string): Uint8Array | undefined {
   let json: unknown;
   try {

@@ -1,7 +1,7 @@
 import type { Release, Root, Target, TargetMessage, Timestamp, Variant } from '@espalier/protocol';
 import { TrustError } from './errors.js';
 import { assertFresh, assertNotLower } from './freshness.js';
-import { advanceRoot } from './root-chain.js';
+import { followRoots } from './root-chain.js';
 import { verifySigned } from './roles.js';
 
 /** What the device holds true before it looks at a message. */
@@ -32,7 +32,7 @@ export interface AuthenticTarget {
  * is older than the present one
  */
 export function authenticateTarget(message: TargetMessage, known: Known): AuthenticTarget {
-  const root = advanceRoot(known.root, message.root);
+  const root = followRoots(known.root, message.formerRoots ?? [], message.root);
   const timestamp = verifySigned(message.timestamp, 'timestamp', root);
   const target = verifySigned(message.target, 'target', root);
   const release = verifySigned(message.release, 'release', root);

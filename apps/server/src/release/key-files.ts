@@ -6,6 +6,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -27,9 +28,22 @@ export function writePrivately(path: string, text: string): void {
 
 /** Reads a key pair from the key folder, or makes it there. */
 export function keptKeyPair(folder: string, name: string): KeyPair {
-  const path = join(folder, `${name}.pem`);
-  if (existsSync(path)) return keyPairFromPem(readFileSync(path, 'utf8'));
+  const given = givenKeyPair(folder, name);
+  if (given) return given;
   const pair = generateKeyPair();
-  writePrivately(path, privateKeyPem(pair));
+  writePrivately(join(folder, `${name}.pem`), privateKeyPem(pair));
   return pair;
+}
+
+/** Reads a key pair from the key folder; null: there is none of that name. */
+export function givenKeyPair(folder: string, name: string): KeyPair | null {
+  const path = join(folder, `${name}.pem`);
+  return existsSync(path) ? keyPairFromPem(readFileSync(path, 'utf8')) : null;
+}
+
+/** Puts one key in the place of another, for good. */
+export function replaceKey(folder: string, by: string, name: string): void {
+  const path = join(folder, `${name}.pem`);
+  writePrivately(path, readFileSync(join(folder, `${by}.pem`), 'utf8'));
+  rmSync(join(folder, `${by}.pem`));
 }

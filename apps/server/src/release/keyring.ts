@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  LIMITS,
   rootSchema,
   signedSchema,
   type Membership,
@@ -11,10 +12,11 @@ import {
   type Timestamp,
 } from '@espalier/protocol';
 import { payloadBytes, sign, verifySigned, type KeyPair } from '@espalier/trust';
-import { keptKeyPair, writePrivately } from './key-files.js';
+import { givenKeyPair, keptKeyPair, replaceKey, writePrivately } from './key-files.js';
 import { nextRoot } from './root-document.js';
 
 const TIMESTAMP_HOURS = 24;
+const NEXT_ROOT = 'root.next';
 
 /** The server's keys, and the root that says what they may sign. */
 export class Keyring {
@@ -24,11 +26,13 @@ export class Keyring {
     readonly rootKeyId: string,
     readonly online: KeyPair,
     private readonly release: KeyPair | null,
+    /** The roots before this one, oldest first, as far back as messages carry them. */
+    readonly formerRoots: readonly Signed[],
   ) {}
 
   /**
-   * Opens the key folder, making what is missing; with changed release keys the root moves on by one
-   * version, signed by the same root key.
+   * Opens the key folder, making what is missing; with changed keys the root moves on by one version.
+   * A key given as `root.next.pem` becomes the root key: both it and the former one sign that root.
    * @param releaseKeys raw public keys that may sign releases offline
    * @param now milliseconds since 1970
    */
@@ -37,7 +41,8 @@ export class Keyring {
     options: { selfSign: boolean; releaseKeys: readonly Uint8Array[] },
     now: number,
   ): Keyring {
-    const rootKey = keptKeyPair(folder, 'root');
+    const former = keptKeyPair(folder, 'root');
+    const rootKey = givenKeyPair(folder, NEXT_ROOT) ?? former;
     const online = keptKeyPair(folder, 'online');
     const release = options.selfSign ? keptKeyPair(folder, 'release') : null;
     const path = join(folder, 'root.json');
@@ -54,10 +59,17 @@ export class Keyring {
       },
       now,
     );
-    if (kept && root === current) return new Keyring(root, kept, rootKey.keyId, online, release);
-    const signedRoot = sign('root', root, [rootKey]);
-    writePrivately(path, JSON.stringify(signedRoot));
-    return new Keyring(root, signedRoot, rootKey.keyId, online, release);
+    const isNew = !kept || root !== current;
+    const signedRoot = isNew ? sign('root', root, [former, rootKey]) : kept;
+    if (isNew) {
+      // A device that was away follows from the root that it knows, one by one.
+      if (kept && current)
+        writePrivately(formerPath(folder, current.version), JSON.stringify(kept));
+      writePrivately(path, JSON.stringify(signedRoot));
+    }
+    if (rootKey !== former) replaceKey(folder, NEXT_ROOT, 'root');
+    const before = formerRoots(folder, root.version);
+    return new Keyring(root, signedRoot, rootKey.keyId, online, release, before);
   }
 
   /** Whether this server signs releases by itself. */
@@ -97,6 +109,17 @@ export class Keyring {
     };
     return sign('timestamp', timestamp, [this.online]);
   }
+}
+
+const formerPath = (folder: string, version: number): string =>
+  join(folder, `root.${version}.json`);
+
+function formerRoots(folder: string, version: number): Signed[] {
+  const versions = Array.from({ length: LIMITS.formerRoots }, (_, i) => version - 1 - i).reverse();
+  return versions
+    .map((former) => formerPath(folder, former))
+    .filter((path) => existsSync(path))
+    .map((path) => signedSchema.parse(JSON.parse(readFileSync(path, 'utf8'))));
 }
 
 function readOwnRoot(signed: Signed): Root {

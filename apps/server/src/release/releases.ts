@@ -14,8 +14,8 @@ import { releaseOf, variantOf } from './release-document.js';
 import type { ReleaseView } from './schemas.js';
 
 const LISTED = 200;
-/** Room in a target message for everything but release and manifest. */
-const MESSAGE_OVERHEAD = 16 * 1024;
+/** Room in a target message for everything but release and manifest: mostly former roots. */
+const MESSAGE_OVERHEAD = 48 * 1024;
 
 /** Releases: closed sets of variants, made from a plan, signed once. */
 @Injectable()

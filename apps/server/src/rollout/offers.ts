@@ -112,6 +112,7 @@ export class Offers {
     const now = Date.now();
     return {
       root: this.keyring.signedRoot,
+      ...(this.keyring.formerRoots.length > 0 && { formerRoots: [...this.keyring.formerRoots] }),
       timestamp: await this.currentTimestamp(now),
       target: this.keyring.signTarget({
         type: 'target',
