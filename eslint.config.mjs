@@ -16,7 +16,7 @@ const MAY_IMPORT = {
   'libs/authority': ['protocol'],
   'libs/delivery': ['protocol'],
   'libs/trust': ['protocol'],
-  'libs/compression': ['onnx', 'dataset', 'artifact'],
+  'libs/compression': ['onnx', 'dataset', 'artifact', 'evidence'],
   'libs/tuning': ['compression', 'onnx', 'protocol'],
   'libs/rollout': ['evidence', 'protocol'],
   'apps/broker': ['protocol', 'trust'],

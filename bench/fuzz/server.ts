@@ -102,7 +102,6 @@ function soundMessages(
       ...{ memory: { rssBytes: 1, modelBytes: 1 }, accuracy: { labelled: 5, correct: 4 } },
       ...{ restarts: 0, emulatedSlowdown: null },
     }),
-    sample: () => ({ running, dtype: 'uint8', dims: [1], data: 'AA==', predicted: 1 }),
     need: () => ({
       ...{ generation: 1, artifactSha256: hash, chunkCount: 4, receivedChunks: 0 },
       ...{ held: 'AAA=', indices: [0, 1] },

@@ -31,7 +31,8 @@ import { Outbox } from './report/outbox.js';
 import { ThermalWatch } from './profile/thermal-watch.js';
 import { ProfileKeeper } from './report/profile-keeper.js';
 import { reportBody, runningOf } from './report/reporter.js';
-import { FeedbackServer } from './run/feedback.js';
+import { FeedbackDrop } from './run/feedback-drop.js';
+import { FeedbackServer, type TakeFeedback } from './run/feedback.js';
 import { ModelWorker, WorkerCallError } from './run/model-worker.js';
 import { Serving } from './run/serving.js';
 import { StateStore } from './store/agent-state.js';
@@ -198,12 +199,11 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     }
   }
 
+  const takeFeedback: TakeFeedback = (sha256, counts) => serving.feedback(sha256, counts);
+  const { feedbackPort, feedbackDir } = options;
+  const drop = feedbackDir === null ? null : new FeedbackDrop(feedbackDir, takeFeedback, log);
   const feedback =
-    options.feedbackPort === null
-      ? null
-      : await FeedbackServer.listen(options.feedbackPort, (sha256, counts) =>
-          serving.feedback(sha256, counts),
-        );
+    feedbackPort === null ? null : await FeedbackServer.listen(feedbackPort, takeFeedback);
   const thermal = new ThermalWatch(
     () => profiles.profile?.cpu.temperatureC ?? null,
     () => {
@@ -217,6 +217,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   if (!profiles.profile) await measure();
   thermal.start();
   await installer.start();
+  drop?.start();
   report();
   renewal.start();
   link.start();
@@ -225,6 +226,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       renewal.stop();
       thermal.stop();
       greeting.stop();
+      drop?.stop();
       await feedback?.stop();
       await installer.stop();
       courier.stop();

@@ -21,6 +21,7 @@ export interface AgentOptions {
   readonly telemetryIntervalMs: number;
   readonly watchdogMs: number;
   readonly feedbackPort: number | null;
+  readonly feedbackDir: string | null;
   readonly keepaliveS: number;
   readonly quickProfile: boolean;
   readonly logLevel: string;
@@ -40,6 +41,7 @@ interface Given {
   telemetryIntervalMs: number;
   watchdogMs: number;
   feedbackPort?: number;
+  feedbackDir?: string;
   keepaliveS: number;
   quickProfile?: boolean;
   logLevel: string;
@@ -85,6 +87,10 @@ export function agentCommand(): Command {
       'take labels from applications on this device at http://127.0.0.1:port/v1/feedback',
       port,
     )
+    .option(
+      '--feedback-dir <dir>',
+      'take labels from files *.jsonl that applications rename into this folder',
+    )
     .option('--keepalive-s <s>', 'longest silence on the connection to the broker', positive, 30)
     .option('--quick-profile', 'measure the device in less time, less exactly')
     .addOption(
@@ -110,6 +116,7 @@ function optionsOf(given: Given): AgentOptions {
     telemetryIntervalMs: given.telemetryIntervalMs,
     watchdogMs: given.watchdogMs,
     feedbackPort: given.feedbackPort ?? null,
+    feedbackDir: given.feedbackDir === undefined ? null : resolve(given.feedbackDir),
     keepaliveS: Math.ceil(given.keepaliveS),
     quickProfile: given.quickProfile ?? false,
     logLevel: given.logLevel,

@@ -1,3 +1,4 @@
+import { decodeSketch, estimatedAccuracy } from '@espalier/evidence';
 import { readFileSync } from 'node:fs';
 import { decodeArtifact } from '@espalier/artifact';
 import { type Dataset, openDataset, parseCard, prepareBatch } from '@espalier/dataset';
@@ -85,6 +86,17 @@ describe('compressing to a share of the multiply-accumulates', () => {
       if (row.indexOf(Math.max(...row)) === label) right++;
     });
     expect(result.report.quality!.after).toBeCloseTo(right / evaluation.count, 6);
+  });
+
+  it('takes along the sketch that windows of devices are held against', () => {
+    const { reference, quality } = result.report;
+    expect(reference).toMatchObject({ source: 'evaluation', samples: evaluation.count });
+    const sketch = decodeSketch(reference!.sketch);
+    expect(sketch.classes.total).toBe(evaluation.count);
+    expect(sketch.brightness.total).toBe(evaluation.count);
+    expect(reference!.accuracy).toBe(quality!.after);
+    const estimate = estimatedAccuracy(sketch, { logOdds: reference!.confidenceThreshold! });
+    expect(estimate).toBeCloseTo(quality!.after, 6);
   });
 
   it('gives the same file for the same seed, whatever the evaluation data', async () => {

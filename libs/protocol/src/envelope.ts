@@ -46,6 +46,17 @@ export function encodeMessage<T>(envelope: Omit<Envelope, 'v'>, body: T): Uint8A
   return new TextEncoder().encode(JSON.stringify({ v: 1, ...envelope, body }));
 }
 
+/**
+ * An encoded message as it is sent after it was held for a while.
+ * @throws ProtocolError PROTOCOL_NOT_JSON, PROTOCOL_INVALID when the bytes are no message
+ */
+export function holdMessage(bytes: Uint8Array, heldMs: (sentAt: string) => number): Uint8Array {
+  const message: Message<unknown> = decodeMessage(bytes, z.unknown());
+  const { id, sentAt, epoch, body } = message;
+  const held = Math.max(0, Math.round(heldMs(sentAt)));
+  return encodeMessage({ id, sentAt, epoch, heldMs: held }, body);
+}
+
 function invalid(error: z.ZodError): ProtocolError {
   const issue = error.issues[0];
   const where = issue && issue.path.length > 0 ? issue.path.join('.') : 'the message';

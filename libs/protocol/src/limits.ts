@@ -16,8 +16,6 @@ export const LIMITS = {
   chunksPerNeed: 256,
   /** Longest sketch of a telemetry window, in base64 characters. */
   sketchCharacters: 4096,
-  /** Longest shadow sample, in base64 characters: it has to fit into a control message. */
-  sampleCharacters: 224 * 1024,
   /** Most labels on a device. */
   labelsPerDevice: 32,
 } as const;

@@ -4,7 +4,7 @@ import { deviceIdSchema, sha256Schema } from './primitives.js';
 const ROOT = 'espalier/v1';
 
 /** What a device says: its own subtree, upwards. */
-export const UP_KINDS = ['hello', 'profile', 'report', 'telemetry', 'need', 'sample'] as const;
+export const UP_KINDS = ['hello', 'profile', 'report', 'telemetry', 'need'] as const;
 export type UpKind = (typeof UP_KINDS)[number];
 
 /** What the server tells one device. */

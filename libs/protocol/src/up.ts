@@ -109,20 +109,6 @@ export const telemetrySchema = z.object({
 });
 export type Telemetry = z.infer<typeof telemetrySchema>;
 
-/**
- * One input that a device chose by chance for the dense model to judge, and what its own model made of
- * it. As the data has it, before the card's scaling; a single sample, its leading axis 1.
- */
-export const sampleSchema = z.object({
-  running: runningSchema,
-  dtype: z.enum(['uint8', 'float32']),
-  dims: z.array(z.number().int().min(1)).min(1).max(8),
-  data: base64Schema.max(LIMITS.sampleCharacters),
-  /** The class that the device's model gave. */
-  predicted: counterSchema,
-});
-export type Sample = z.infer<typeof sampleSchema>;
-
 /** Body schema of each upward kind. */
 export const UP_SCHEMAS = {
   hello: helloSchema,
@@ -130,5 +116,4 @@ export const UP_SCHEMAS = {
   report: reportSchema,
   telemetry: telemetrySchema,
   need: needSchema,
-  sample: sampleSchema,
 } as const;

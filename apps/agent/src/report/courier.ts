@@ -1,13 +1,15 @@
-import { encodeMessage } from '@espalier/protocol';
+import { encodeMessage, holdMessage } from '@espalier/protocol';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { Link } from '../link/link.js';
-import type { Outbox, OutboxKind } from './outbox.js';
+import type { Outbox, OutboxEntry, OutboxKind } from './outbox.js';
 
 /** Most messages that are sent and not yet acknowledged. */
 const WINDOW = 16;
 const FIRST_WAIT_MS = 5000;
 const LONGEST_WAIT_MS = 60_000;
+/** A message held for less is sent as it was made. */
+const PROMPT_MS = 500;
 
 /** Sends what is in the outbox, and again, until the server acknowledges that it is committed. */
 export class Courier {
@@ -64,7 +66,7 @@ export class Courier {
     for (const entry of waiting) {
       if (this.#sent.size >= WINDOW) break;
       if (this.#sent.has(entry.id)) continue;
-      const payload = this.outbox.payload(entry);
+      const payload = this.#payload(entry);
       if (!payload) continue;
       this.#sent.add(entry.id);
       this.link.sendEncoded(entry.kind, payload, 1);
@@ -78,5 +80,21 @@ export class Courier {
       },
       this.#waitMs * (0.75 + Math.random() / 2),
     );
+  }
+
+  /** A message's bytes, with how long it was held; what a power cut has torn is dropped. */
+  #payload(entry: OutboxEntry): Uint8Array | undefined {
+    const payload = this.outbox.payload(entry);
+    const { addedMs } = entry;
+    if (!payload) return undefined;
+    const steadyMs = addedMs === null ? null : performance.now() - addedMs;
+    if (steadyMs !== null && steadyMs < PROMPT_MS) return payload;
+    try {
+      return holdMessage(payload, (sentAt) => steadyMs ?? Date.now() - Date.parse(sentAt));
+    } catch (error) {
+      this.log.error({ err: error, kind: entry.kind }, 'a kept message cannot be read');
+      this.outbox.remove(entry.id);
+      return undefined;
+    }
   }
 }

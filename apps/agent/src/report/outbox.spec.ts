@@ -82,4 +82,30 @@ describe('the courier', () => {
     expect(count).toBe(2);
     courier.stop();
   });
+
+  it('says how long a message was held, by a clock that is never set, and after a restart by the other', () => {
+    jest.useFakeTimers({ now: 0 });
+    const sent: Uint8Array[] = [];
+    const link = { ready: false, sendEncoded: (_: string, bytes: Uint8Array) => sent.push(bytes) };
+    const log = pino({ level: 'silent' });
+    const held = (bytes: Uint8Array | undefined) => decodeMessage(bytes!, z.unknown()).heldMs;
+    const courier = new Courier(Outbox.open(directory), link, log);
+    courier.post('telemetry', {}, 1);
+    jest.advanceTimersByTime(3_600_000);
+    // The time of day is set to another year meanwhile.
+    jest.setSystemTime(400 * 86_400_000);
+    link.ready = true;
+    courier.resume();
+    expect(held(sent.at(-1))).toBe(3_600_000);
+    courier.stop();
+
+    jest.setSystemTime(7_200_000);
+    writeFileSync(join(directory, '000000000009.telemetry.torn'), '');
+    const restarted = new Courier(Outbox.open(directory), link, log);
+    restarted.resume();
+    expect(held(sent.at(-1))).toBe(7_200_000);
+    restarted.stop();
+    expect(readdirSync(directory)).toHaveLength(1);
+    jest.useRealTimers();
+  });
 });

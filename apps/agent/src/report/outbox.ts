@@ -10,6 +10,8 @@ export interface OutboxEntry {
   readonly kind: OutboxKind;
   readonly id: string;
   readonly byteLength: number;
+  /** When it was put there, by this process's steady clock; null: before this process. */
+  readonly addedMs: number | null;
 }
 
 export interface OutboxLimits {
@@ -17,7 +19,8 @@ export interface OutboxLimits {
   readonly bytes: number;
 }
 
-const DEFAULT_LIMITS: OutboxLimits = { entries: 500, bytes: 8 * 1024 * 1024 };
+/** More than a day of windows of a minute. */
+const DEFAULT_LIMITS: OutboxLimits = { entries: 2000, bytes: 8 * 1024 * 1024 };
 const NAME = /^(\d{12})\.(profile|report|telemetry)\.([A-Za-z0-9-]+)$/;
 
 /** Messages on the disk, oldest first, each until it is acknowledged; bounded in number and bytes. */
@@ -41,7 +44,13 @@ export class Outbox {
         continue;
       }
       const byteLength = statSync(join(directory, name)).size;
-      outbox.#note({ sequence: Number(sequence), kind: kind as OutboxKind, id, byteLength });
+      outbox.#note({
+        sequence: Number(sequence),
+        kind: kind as OutboxKind,
+        id,
+        byteLength,
+        addedMs: null,
+      });
     }
     return outbox;
   }
@@ -52,7 +61,13 @@ export class Outbox {
    */
   add(kind: OutboxKind, id: string, payload: Uint8Array): void {
     this.#makeRoom(payload.byteLength);
-    const entry = { sequence: this.#nextSequence, kind, id, byteLength: payload.byteLength };
+    const entry = {
+      sequence: this.#nextSequence,
+      kind,
+      id,
+      byteLength: payload.byteLength,
+      addedMs: performance.now(),
+    };
     writeAtomically(this.#path(entry), payload, { durable: kind === 'report' });
     this.#note(entry);
   }

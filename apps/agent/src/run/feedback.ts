@@ -16,6 +16,17 @@ const feedbackSchema = z
   })
   .refine(({ labelled, correct }) => correct <= labelled, 'correct is more than labelled');
 
+export type Feedback = z.infer<typeof feedbackSchema>;
+
+/** Reads one piece of feedback, or says what is wrong with it. */
+export function parseFeedback(text: string): { feedback: Feedback } | { problem: string } {
+  const parsed = feedbackSchema.safeParse(parse(text));
+  if (parsed.success) return { feedback: parsed.data };
+  const issue = parsed.error.issues[0];
+  const where = issue && issue.path.length > 0 ? issue.path.join('.') : 'the body';
+  return { problem: `${where}: ${issue?.message ?? 'is not valid'}.` };
+}
+
 /** Counts what is fed back; false when that model is not the one that serves. */
 export type TakeFeedback = (
   modelSha256: string,
@@ -69,17 +80,11 @@ async function answer(request: IncomingMessage, take: TakeFeedback): Promise<Ans
   if (body === null) {
     return { status: 413, code: 'FEEDBACK_TOO_LARGE', message: `At most ${MOST_BYTES} bytes.` };
   }
-  const parsed = feedbackSchema.safeParse(parse(body));
-  if (!parsed.success) {
-    const issue = parsed.error.issues[0];
-    const where = issue && issue.path.length > 0 ? issue.path.join('.') : 'the body';
-    return {
-      status: 400,
-      code: 'FEEDBACK_INVALID',
-      message: `${where}: ${issue?.message ?? 'is not valid'}.`,
-    };
+  const parsed = parseFeedback(body);
+  if ('problem' in parsed) {
+    return { status: 400, code: 'FEEDBACK_INVALID', message: parsed.problem };
   }
-  const { modelSha256, ...counts } = parsed.data;
+  const { modelSha256, ...counts } = parsed.feedback;
   return take(modelSha256, counts)
     ? { status: 204, code: null, message: '' }
     : { status: 409, code: 'FEEDBACK_OTHER_MODEL', message: 'That model does not serve now.' };

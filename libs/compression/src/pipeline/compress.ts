@@ -5,6 +5,7 @@ import { positionsKept } from '../channels/cut.js';
 import { outputsOf } from '../evaluate.js';
 import { obstaclesOf } from '../report/obstacles.js';
 import { fidelityOf, pairedQuality } from '../report/quality.js';
+import { referenceOf } from '../report/reference.js';
 import { type CompressionReport, REPORT_SCHEMA_VERSION } from '../report/report.js';
 import { tensorSegments } from '../weights/index.js';
 import type { Choices } from '../search/allocate.js';
@@ -177,7 +178,7 @@ export async function finish(
     encodeArtifact(bytes, 'best', tensorSegments(bytes)),
   );
   const artifact = { ...encoded, sha256: sha256(encoded.bytes) };
-  const { quality, fidelity } = await watch.time('evaluate', () =>
+  const { quality, fidelity, reference } = await watch.time('evaluate', () =>
     evaluateOnce(bench, variant, request),
   );
   const latencyMs = request.latency
@@ -209,6 +210,7 @@ export async function finish(
     },
     quality,
     fidelity,
+    reference,
     latencyMs,
     goals,
     stages: [...variant.stages],
@@ -237,7 +239,7 @@ async function evaluateOnce(
   bench: Workbench,
   variant: Variant,
   request: CompressRequest,
-): Promise<Pick<CompressionReport, 'quality' | 'fidelity'>> {
+): Promise<Pick<CompressionReport, 'quality' | 'fidelity' | 'reference'>> {
   const settings = { ...bench.settings, output: bench.output.name };
   const dataset = request.evaluation;
   const samples = dataset ? samplesFor(bench.model, dataset, request.card) : bench.samples;
@@ -248,9 +250,16 @@ async function evaluateOnce(
   const after = await outputsOf(variant.model, samples, indices, settings);
   const labels = dataset?.y;
   const labelled = labels && bench.output.task === 'classification';
+  const quality = labelled ? pairedQuality(before, after, labels, request.card?.labels) : null;
   return {
-    quality: labelled ? pairedQuality(before, after, labels, request.card?.labels) : null,
+    quality,
     fidelity: fidelityOf(before, after, bench.output),
+    reference: referenceOf(samples, indices, after, {
+      source: dataset ? 'evaluation' : 'calibration',
+      output: bench.output,
+      card: request.card,
+      accuracy: dataset ? (quality?.after ?? null) : variant.accuracy,
+    }),
   };
 }
 

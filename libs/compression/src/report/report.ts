@@ -56,6 +56,18 @@ export const compressionReportSchema = z.object({
     agreement: z.number(),
     samples: z.number().int(),
   }),
+  /** What devices' windows are held against, of samples that the variant was not fitted on. */
+  reference: z
+    .object({
+      source: z.enum(['calibration', 'evaluation']),
+      samples: z.number().int(),
+      /** As `encodeSketch` of libs/evidence writes it. */
+      sketch: z.string().max(16_384),
+      accuracy: z.number().nullable(),
+      /** Log odds of confidence that estimate accuracy without labels; null: no labels. */
+      confidenceThreshold: z.number().nullable(),
+    })
+    .optional(),
   latencyMs: z
     .object({
       predicted: z.number(),
