@@ -1,6 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { setDefaultHighWaterMark } from 'node:stream';
-import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer, type PeerCertificate, type Server, type TLSSocket } from 'node:tls';
 import type { Logger } from 'pino';
 import type { Configuration } from './configuration.js';
 
@@ -51,11 +51,12 @@ export async function listen(
 
 /** The common name of a peer's certificate, and when it ends (milliseconds since 1970). */
 export function peerOf(socket: TLSSocket): { commonName: string | undefined; expiresMs: number } {
-  const { subject, valid_to: end } = socket.getPeerCertificate();
+  // Null once the socket is gone, whatever its type says.
+  const certificate = socket.getPeerCertificate() as PeerCertificate | null;
   // A certificate with several common names is nobody's.
-  const name: unknown = subject?.CN;
+  const name: unknown = certificate?.subject?.CN;
   return {
     commonName: typeof name === 'string' ? name : undefined,
-    expiresMs: Date.parse(end),
+    expiresMs: Date.parse(certificate?.valid_to ?? ''),
   };
 }
