@@ -27,6 +27,7 @@ export type BrokerName = (typeof BROKERS)[number];
 
 /** A broker in a process of its own, over TLS as in the field. */
 export interface Broker {
+  readonly port: number;
   readonly url: string;
   /** What the server is told. */
   readonly environment: Readonly<Record<string, string>>;
@@ -38,15 +39,17 @@ export interface Broker {
 /**
  * Starts a broker.
  * @param dataDir of the server, which was started once and so has its authority
+ * @param samePort where an earlier one was; null: wherever is free
  */
 export async function startBroker(
   name: BrokerName,
   folder: string,
   dataDir: string,
+  samePort: number | null = null,
 ): Promise<Broker> {
-  const port = await freePort();
+  const port = samePort ?? (await freePort());
   const files = join(folder, 'broker');
-  mkdirSync(files);
+  mkdirSync(files, { recursive: true });
   const authority = await authorityOf(dataDir);
   const start = name === 'mosquitto' ? mosquitto : ours;
   const child = await start(files, port, { authority, dataDir });
@@ -54,6 +57,7 @@ export async function startBroker(
   const { certificate, privateKey } = await clientIdentity(authority, MONITOR, Date.now());
   const url = `mqtts://${HOST}:${port}`;
   return {
+    port,
     url,
     environment: {
       BROKER_URL: url,

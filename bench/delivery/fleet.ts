@@ -21,6 +21,8 @@ export class Fleet {
   readonly settled: Settled[] = [];
   readonly #child: Child;
   #connected = 0;
+  /** How many devices were connected, whenever that changed, with the time in milliseconds. */
+  readonly connections: { readonly at: number; readonly devices: number }[] = [];
 
   private constructor(
     readonly label: string,
@@ -58,13 +60,20 @@ export class Fleet {
     return fleet;
   }
 
+  get connected(): number {
+    return this.#connected;
+  }
+
   stop(): Promise<void> {
     return this.#child.end();
   }
 
   #read(line: string): void {
     const said = jsonOf(line);
-    if (said?.['event'] === 'connected') this.#connected = Number(said['devices']);
+    if (said?.['event'] === 'connected') {
+      this.#connected = Number(said['devices']);
+      this.connections.push({ at: performance.now(), devices: this.#connected });
+    }
     if (said?.['event'] === 'settled') this.settled.push(said as unknown as Settled);
   }
 }

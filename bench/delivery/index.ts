@@ -5,13 +5,20 @@ import { z } from 'zod';
 import { BenchError, type BenchContext, type Benchmark } from '../benchmark.js';
 import { BROKERS, startBroker, type BrokerName } from './brokers.js';
 import { makeVariant } from './model.js';
-import { cutDevices, haltInTheMiddle, stalledDevice, wholeFleet } from './scenarios.js';
+import {
+  brokerOutage,
+  cutDevices,
+  haltInTheMiddle,
+  stalledDevice,
+  wholeFleet,
+} from './scenarios.js';
 import { Server } from './server.js';
 
 const DEVICES = 1000;
 const STALL_ROUNDS = 3;
 
-const PARTS = ['rollout', 'resume', 'stall', 'halt'] as const;
+const MEASURED = ['rollout', 'resume', 'stall', 'halt'] as const;
+const PARTS = [...MEASURED, 'reconnect'] as const;
 type Part = (typeof PARTS)[number];
 
 /** What belongs to a part that was not run is null. */
@@ -32,7 +39,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     devices: { type: 'string', default: String(DEVICES) },
     /** A folder that keeps the server's data, so that a later run need not make the variant again. */
     keep: { type: 'string' },
-    /** One of the parts alone: rollout, resume, stall or halt. */
+    /** One of the parts alone: rollout, resume, stall, halt, or reconnect, which only notes. */
     part: { type: 'string' },
     /** A folder for processor profiles of the server. */
     profile: { type: 'string' },
@@ -49,7 +56,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
         profileDir: typeof profile === 'string' ? profile : null,
         brokerName: oneOf(BROKERS, '--broker', broker),
         devices: Number(devices),
-        parts: part === undefined ? PARTS : [oneOf(PARTS, '--part', part)],
+        parts: part === undefined ? MEASURED : [oneOf(PARTS, '--part', part)],
       };
       return await measure(setting, note);
     } finally {
@@ -82,7 +89,7 @@ async function measure(
   const variant = await makeVariant(server);
   await server.stop();
   note(`the variant has ${variant.artifact.bytes} bytes; the broker is ${brokerName}`);
-  const broker = await startBroker(brokerName, folder, dataDir);
+  let broker = await startBroker(brokerName, folder, dataDir);
   const site = { server, broker, variant, note };
   const ifAsked = <T>(part: Part, run: () => Promise<T>): Promise<T | null> =>
     parts.includes(part) ? run() : Promise.resolve(null);
@@ -92,6 +99,11 @@ async function measure(
     const resumedBytesShare = await ifAsked('resume', () => cutDevices(site));
     const stalledSlowdown = await ifAsked('stall', () => stalledDevice(site, STALL_ROUNDS));
     const haltMs = await ifAsked('halt', () => haltInTheMiddle(site));
+    await ifAsked('reconnect', () =>
+      brokerOutage(site, devices, async () => {
+        broker = await startBroker(brokerName, folder, dataDir, broker.port);
+      }),
+    );
     const bytes = variant.artifact.bytes;
     return { devices, bytes, seconds, haltMs, stalledSlowdown, resumedBytesShare };
   } finally {

@@ -61,6 +61,7 @@ export async function roll(
   modelId: string,
   fleet: string,
   percents: readonly number[],
+  deviceDeadlineSeconds = 120,
 ): Promise<string> {
   const plan = await server.call<{ id: string }>('POST', '/api/v1/plans', {
     modelId,
@@ -76,7 +77,7 @@ export async function roll(
     stages: percents.map((percent) => ({ percent })),
     gate: { maxFailedShare: 0.25, minSample: 1 },
     soakSeconds: 0,
-    deviceDeadlineSeconds: 120,
+    deviceDeadlineSeconds,
     maxInFlight: 10_000,
   });
   await server.call('POST', `/api/v1/rollouts/${id}/start`, { why: 'measuring' });

@@ -7,6 +7,8 @@ import type { Server } from './server.js';
 
 const STAGES = [5, 25, 100];
 const ALL_AT_ONCE = [100];
+const OUTAGE_MS = 15_000;
+const OUTAGE_DEADLINE_S = 600;
 
 /** What a scenario works with. */
 export interface Site {
@@ -114,6 +116,46 @@ export async function haltInTheMiddle(site: Site): Promise<number> {
     await monitor.stop();
     await fleet.stop();
   }
+}
+
+/** Takes the broker from a fleet for a while, and notes how it comes back to a target of meanwhile. */
+export async function brokerOutage(
+  { server, broker, variant, note }: Site,
+  devices: number,
+  restart: () => Promise<void>,
+): Promise<void> {
+  const fleet = await Fleet.start(server, 'outage', devices);
+  try {
+    await broker.stop();
+    await until(() => fleet.connected === 0, 'the outage', 60);
+    const id = await roll(server, variant.modelId, fleet.label, ALL_AT_ONCE, OUTAGE_DEADLINE_S);
+    await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+    fleet.connections.length = 0;
+    const startedAt = performance.now();
+    await restart();
+    await until(() => fleet.connected === devices, 'the fleet', 150);
+    const whole = (performance.now() - startedAt) / 1000;
+    note(
+      `${devices} devices back in ${whole.toFixed(1)} s; each second: ${perSecond(fleet, startedAt).join(' ')}`,
+    );
+    await until(() => fleet.settled.length === devices, 'the targets', 120);
+    note(`all active after ${secondsSince(startedAt)} s; ${await statusOf(server, id)}`);
+  } finally {
+    await fleet.stop();
+  }
+}
+
+/** Devices that connected in each second since. */
+function perSecond({ connections }: Fleet, since: number): number[] {
+  const seconds: number[] = [];
+  let before = 0;
+  for (const { at, devices } of connections) {
+    const second = Math.floor((at - since) / 1000);
+    while (seconds.length <= second) seconds.push(0);
+    seconds[second] = (seconds[second] ?? 0) + devices - before;
+    before = devices;
+  }
+  return seconds;
 }
 
 async function abort(server: Server, id: string): Promise<void> {

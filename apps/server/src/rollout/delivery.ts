@@ -11,9 +11,8 @@ import { Offers, type CurrentOffer } from './offers.js';
 
 const CACHE_BYTES = 64 * 2 ** 20;
 const OFFERS_KEPT = 10_000;
-/** Chunks on their way to the broker at once, and broadcasts among them. */
+/** Chunks on their way to the broker at once; one of them a broadcast, so that a halt finds little. */
 const SENDERS = 8;
-const BROADCASTS = 2;
 
 /**
  * Answers what devices say they need: chunks of the artifact on offer, at QoS 0, because a lost chunk
@@ -27,7 +26,7 @@ export class DeliveryService implements OnModuleDestroy {
   private readonly distribution: Distribution;
   private readonly forgotten = new Map<string, number>();
   private sending = 0;
-  private broadcasting = 0;
+  private broadcasting = false;
   private stopped = false;
   private timer: NodeJS.Timeout | undefined;
   private soon: NodeJS.Immediate | undefined;
@@ -129,7 +128,7 @@ export class DeliveryService implements OnModuleDestroy {
   private pump(): void {
     clearTimeout(this.timer);
     while (this.sending < SENDERS && !this.stopped) {
-      const next = this.distribution.next(performance.now(), this.broadcasting < BROADCASTS);
+      const next = this.distribution.next(performance.now(), !this.broadcasting);
       if (next.kind === 'wait') {
         if (next.ms < Infinity) this.timer = setTimeout(() => this.pump(), next.ms);
         return;
@@ -138,10 +137,10 @@ export class DeliveryService implements OnModuleDestroy {
       const { dispatch } = next;
       const isBroadcast = dispatch.kind === 'broadcast';
       this.sending += 1;
-      if (isBroadcast) this.broadcasting += 1;
+      if (isBroadcast) this.broadcasting = true;
       void this.send(dispatch).finally(() => {
         this.sending -= 1;
-        if (isBroadcast) this.broadcasting -= 1;
+        if (isBroadcast) this.broadcasting = false;
         this.pump();
       });
     }
