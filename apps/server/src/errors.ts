@@ -3,7 +3,6 @@ export type ServerErrorCode =
   | 'CONFIG_INVALID'
   | 'DATABASE_TOO_NEW'
   | 'DATABASE_CHANGED'
-  | 'DATABASE_IN_USE'
   | 'LEASE_LOST'
   | 'SERVER_BUSY'
   | 'SERVER_INTERNAL'

@@ -33,7 +33,7 @@ export interface RunningServer {
  * Starts the server: become the active one, migrate, raise the epoch, keys, then the API, the broker
  * and the clock.
  * @param onLost called when another server has become the active one
- * @throws ServerError DATABASE_IN_USE, DATABASE_TOO_NEW, DATABASE_CHANGED
+ * @throws ServerError DATABASE_TOO_NEW, DATABASE_CHANGED
  */
 export async function startServer(
   configuration: Configuration,

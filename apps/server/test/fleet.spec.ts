@@ -222,14 +222,12 @@ describe('the fleet', () => {
     await device.until(() => device.acks.includes(id));
   });
 
-  it('stops when told to, and a second server on the same data is refused meanwhile', async () => {
-    const other = await ServerProcess.start({
-      DATABASE_URL: `file:${server.dataDir}/espalier.db`,
-    }).then(
-      () => null,
-      (cause: Error) => cause.message,
-    );
-    expect(other).toContain('DATABASE_IN_USE');
+  it('is taken over, when it stops, by a second server that waited on the same data', async () => {
+    const { next, up } = ServerProcess.begin({ DATA_DIR: server.dataDir });
+    await server.until<object>('/health', () => next.log.includes('another server is active'));
+    expect(next.url).toBe('');
     expect(await server.end('SIGTERM')).toBe(0);
+    await up;
+    await next.dispose();
   });
 });

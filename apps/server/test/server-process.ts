@@ -34,9 +34,15 @@ export class ServerProcess {
   ) {}
 
   static async start(environment: Record<string, string> = {}): Promise<ServerProcess> {
-    const server = new ServerProcess(mkdtempSync(join(tmpdir(), 'espalier-server-')), environment);
-    await server.launch();
-    return server;
+    const { next, up } = ServerProcess.begin(environment);
+    await up;
+    return next;
+  }
+
+  /** Starts one that may have to wait; `up` resolves once it is active. */
+  static begin(environment: Record<string, string>): { next: ServerProcess; up: Promise<void> } {
+    const next = new ServerProcess(mkdtempSync(join(tmpdir(), 'espalier-server-')), environment);
+    return { next, up: next.launch() };
   }
 
   /** Starts the process, again after {@link kill} on the same folder. */
@@ -155,7 +161,7 @@ export class ServerProcess {
   }
 
   /** Asks again until `done`, at most for `seconds`; a server that is down now is asked again. */
-  async until<T>(path: string, done: (value: T) => boolean, seconds = 90): Promise<T> {
+  async until<T>(path: string, done: (value: T) => boolean, seconds = 240): Promise<T> {
     const deadline = Date.now() + seconds * 1000;
     for (;;) {
       const value = await this.ok<T>('GET', path).catch((cause: unknown) => {

@@ -4,9 +4,7 @@ import type { DatabaseAddress } from './address.js';
 import { Lease, type LeaseSettings } from './lease.js';
 import { migratePostgresql } from './migrate-postgresql.js';
 import { migrateSqlite } from './migrate-sqlite.js';
-import { lockDatabase } from './server-lock.js';
-
-const LOCK_WAIT_MS = 5_000;
+import { waitForDatabase } from './server-lock.js';
 
 /** A database that is this server's alone, and migrated. */
 export interface Claim {
@@ -16,9 +14,8 @@ export interface Claim {
 }
 
 /**
- * Becomes the one active server of a database and migrates it. On SQLite another one is an error; on
- * PostgreSQL it is waited for.
- * @throws ServerError DATABASE_IN_USE, DATABASE_TOO_NEW, DATABASE_CHANGED
+ * Becomes the one active server of a database, once no other one is, and migrates it.
+ * @throws ServerError DATABASE_TOO_NEW, DATABASE_CHANGED
  */
 export async function claimDatabase(
   address: DatabaseAddress,
@@ -26,7 +23,7 @@ export async function claimDatabase(
 ): Promise<Claim> {
   if (address.kind === 'sqlite') {
     mkdirSync(dirname(address.path), { recursive: true });
-    const unlock = lockDatabase(address.path, LOCK_WAIT_MS);
+    const unlock = await waitForDatabase(address.path, settings.onWait);
     return claimed(
       () => Promise.resolve(migrateSqlite(address.path)),
       () => Promise.resolve(unlock()),

@@ -5,7 +5,7 @@ import Sqlite from 'better-sqlite3';
 import { Database, raise } from './database.js';
 import { migrateSqlite as migrate } from './migrate-sqlite.js';
 import { shippedFolder } from './migrations.js';
-import { lockDatabase } from './server-lock.js';
+import { lockDatabase, waitForDatabase } from './server-lock.js';
 
 let folder: string;
 let path: string;
@@ -67,11 +67,18 @@ describe('a migration', () => {
 });
 
 describe('the database', () => {
-  it('is served by one server at a time, and by the next once that one is gone', () => {
-    const unlock = lockDatabase(path, 0);
-    expect(() => lockDatabase(path, 0)).toThrow(code('DATABASE_IN_USE'));
-    unlock();
-    lockDatabase(path, 0)();
+  it('is served by one server at a time; the next waits, and has it once that one is gone', async () => {
+    const unlock = lockDatabase(path);
+    expect(lockDatabase(path)).toBeNull();
+    const events: string[] = [];
+    const next = waitForDatabase(path, () => events.push('waits')).then((unlockNext) => {
+      events.push('holds');
+      return unlockNext;
+    });
+    expect(events).toEqual(['waits']);
+    unlock?.();
+    (await next)();
+    expect(events).toEqual(['waits', 'holds']);
   });
 
   it('has a higher epoch at each start', async () => {

@@ -1,25 +1,39 @@
 import Sqlite from 'better-sqlite3';
-import { ServerError } from '../errors.js';
+
+const TRY_EVERY_MS = 250;
 
 /**
  * Makes this process the one active server of a database: an exclusive SQLite lock on a file beside
  * it, which the operating system lets go when the process ends, however it ends.
- * @param waitMs how long a server that is still stopping may take
- * @returns lets the lock go
- * @throws ServerError DATABASE_IN_USE
+ * @returns lets the lock go; null when another process has it
  */
-export function lockDatabase(databasePath: string, waitMs: number): () => void {
-  const lock = new Sqlite(`${databasePath}.lock`, { timeout: waitMs });
+export function lockDatabase(databasePath: string): (() => void) | null {
+  const lock = new Sqlite(`${databasePath}.lock`, { timeout: 0 });
   try {
     lock.exec('BEGIN EXCLUSIVE');
+    return () => lock.close();
   } catch (cause) {
     lock.close();
-    throw new ServerError(
-      'DATABASE_IN_USE',
-      500,
-      `Another server is active on ${databasePath}. Stop it, or give this one a DATA_DIR of its own.`,
-      { cause },
-    );
+    if (isBusy(cause)) return null;
+    throw cause;
   }
-  return () => lock.close();
 }
+
+/**
+ * Waits until this process is the one active server of a database.
+ * @param onWait called once when another process has it, and this one waits
+ */
+export async function waitForDatabase(
+  databasePath: string,
+  onWait: () => void,
+): Promise<() => void> {
+  for (let waited = false; ; waited = true) {
+    const unlock = lockDatabase(databasePath);
+    if (unlock) return unlock;
+    if (!waited) onWait();
+    await new Promise((resolve) => setTimeout(resolve, TRY_EVERY_MS));
+  }
+}
+
+const isBusy = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_BUSY');
