@@ -56,7 +56,7 @@ export class AgentProcess {
   }
 
   /** Waits until the agent has logged something, at most so many seconds. */
-  async says(text: string, seconds = 30): Promise<void> {
+  async says(text: string, seconds = 120): Promise<void> {
     for (const deadline = Date.now() + seconds * 1000; !this.log.includes(text);) {
       if (Date.now() > deadline) throw new Error(`${this.name} never said "${text}": ${this.log}`);
       await new Promise((resolve) => setTimeout(resolve, 50));

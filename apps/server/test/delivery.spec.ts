@@ -7,7 +7,7 @@ import { ServerProcess } from './server-process.js';
 import { uploadSmall } from './small-model.js';
 import { makeCandidates, prepareRollout } from './walkthrough.js';
 
-jest.setTimeout(180_000);
+jest.setTimeout(300_000);
 
 const SIMULATOR = fileURLToPath(new URL('../../simulator/dist/main.js', import.meta.url));
 const DEVICES = 16;
@@ -42,7 +42,6 @@ describe('delivery to a simulated fleet with faults', () => {
     server.until<{ devices: object[] }>(
       '/api/v1/devices?state=ready&limit=100',
       ({ devices }) => devices.length === DEVICES,
-      60,
     );
   const rolledOut = async (): Promise<RolloutView> => {
     const { id } = await prepareRollout(server, modelId, 'simulated=true');
@@ -50,7 +49,6 @@ describe('delivery to a simulated fleet with faults', () => {
     return server.until<RolloutView>(
       `/api/v1/rollouts/${id}`,
       ({ status }) => status !== 'running',
-      60,
     );
   };
 

@@ -96,7 +96,7 @@ export class PostgresCluster {
   }
 
   private async answers(): Promise<void> {
-    for (let attempt = 0; attempt < 200; attempt += 1) {
+    for (let attempt = 0; attempt < 1_200; attempt += 1) {
       const client = new pg.Client({ connectionString: this.url('postgres') });
       const open = await client.connect().then(
         () => true,

@@ -19,6 +19,8 @@ const KILLED_AT = [
   'rollout awaiting > held',
   'rollout running > paused',
   'rollout paused > running',
+  'rollout paused > halting',
+  'rollout paused > aborted',
   'rollout running > held',
   'rollout held > running',
   'rollout running > halting',
@@ -29,20 +31,25 @@ const KILLED_AT = [
   'rollout running > completed',
   'device waiting > control',
   'device control > sent',
+  'device control > cancelled',
   'device waiting > sent',
   'device waiting > cancelled',
   'device sent > working',
   'device sent > missing',
+  'device sent > failed',
+  'device sent > reverting',
   'device working > active',
   'device working > backoff',
   'device working > failed',
   'device failed > reverting',
   'device working > quarantined',
   'device backoff > sent',
+  'device backoff > cancelled',
   'device missing > sent',
   'device missing > reverting',
   'device active > reverting',
   'device active > unrevertable',
+  'device active > quarantined',
   'device working > reverting',
   'device reverting > reverted',
   'device reverting > sent',
@@ -126,7 +133,7 @@ describe('a server that is killed at every transition of a rollout', () => {
   };
   /** The answer may be lost with the server; the order may not: it is given until it is obeyed. */
   const order = async (id: string, what: string, body: object = {}): Promise<void> => {
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline;) {
+    for (const deadline = Date.now() + 240_000; Date.now() < deadline;) {
       const answer = await server
         .call('POST', `/api/v1/rollouts/${id}/${what}`, body)
         .catch(() => null);
@@ -333,8 +340,74 @@ describe('a server that is killed at every transition of a rollout', () => {
     ]);
   });
 
+  it('is aborted while devices are refused, wait for another try, and are held back', async () => {
+    const made = await fleet('ended', [good, good, good, good]);
+    const id = await begin('ended', {
+      stages: [{ percent: 100 }],
+      control: { percent: 25 },
+      gate: { maxFailedShare: 0.9, minSample: 3 },
+      retrySeconds: 600,
+    });
+    const planned = await server.ok<RolloutView>('GET', `/api/v1/rollouts/${id}`);
+    const updated = planned.devices.filter(({ stage }) => stage === 0);
+    const device = (at: number) => made.find((one) => one.id === updated[at]!.deviceId)!;
+    device(0).behaviour = () => 'refuses';
+    device(1).behaviour = () => 'fails';
+    await order(id, 'start');
+    const statusesOf = ({ devices: rows }: RolloutView) => rows.map(({ status }) => status).sort();
+    await server.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) => {
+      return String(statusesOf(view)) === 'active,backoff,control,failed';
+    });
+    await order(id, 'abort');
+    const rollout = await ended(id, 'aborted');
+    expect(statusesOf(rollout)).toEqual(['active', 'cancelled', 'cancelled', 'failed']);
+  });
+
+  it('puts a device in quarantine that was active and fails once more, and is aborted while it is paused', async () => {
+    const [flaky] = await fleet('relapsed', [
+      ({ generation }) => (generation < 3 ? 'fails' : 'good'),
+      good,
+    ]);
+    const id = await begin('relapsed', {
+      stages: [{ percent: 100 }],
+      gate: { maxFailedShare: 0.9, minSample: 2 },
+      retrySeconds: 0,
+      soakSeconds: 3_600,
+    });
+    await order(id, 'start');
+    await server.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) =>
+      view.devices.every(({ status }) => status === 'active'),
+    );
+    await flaky!.report(flaky!.targets.at(-1)!, 'failed', null);
+    await server.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) =>
+      view.devices.some(({ status }) => status === 'quarantined'),
+    );
+    await order(id, 'pause');
+    await order(id, 'abort');
+    ordersOf(await ended(id, 'aborted'));
+  });
+
+  it('halts although it is paused, and takes back what was updated', async () => {
+    const made = await withPrevious('paused-halt', [good, good]);
+    const before = made.map(({ running }) => running!.modelSha256);
+    const id = await begin('paused-halt', { gate: { maxFailedShare: 0, minSample: 1 } });
+    const planned = await server.ok<RolloutView>('GET', `/api/v1/rollouts/${id}`);
+    const second = planned.devices.find(({ stage }) => stage === 1)!;
+    const refusing = made.find((device) => device.id === second.deviceId)!;
+    refusing.behaviour = ({ generation }) => (generation === 2 ? 'refuses' : 'good');
+    refusing.onTarget = async ({ generation }) => {
+      if (generation === 2) await order(id, 'pause');
+    };
+    await order(id, 'start');
+    const rollout = await ended(id, 'halted');
+    expect(rollout.devices.map(({ status }) => status)).toEqual(['reverted', 'reverted']);
+    expect(made.map(({ running }) => running!.modelSha256)).toEqual(before);
+    ordersOf(rollout, 1);
+  });
+
   it('was killed at each of the transitions listed here', () => {
     const lines = existsSync(kills) ? readFileSync(kills, 'utf8').trim().split('\n') : [];
+    process.stderr.write(`The server was killed at:\n${lines.join('\n')}\n`);
     const at = new Set(lines.map((line) => line.replace(/^(within|after) /, '')));
     expect(KILLED_AT.filter((transition) => !at.has(transition))).toEqual([]);
   });

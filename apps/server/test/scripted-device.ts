@@ -36,7 +36,7 @@ import type { ServerProcess } from './server-process.js';
 export type Behaviour = (
   target: Target,
   release: Release,
-) => 'good' | 'wrong-hash' | 'fails' | 'silent';
+) => 'good' | 'wrong-hash' | 'fails' | 'refuses' | 'silent';
 
 /** A profile as a device of `cores` and `memoryMiB` would measure it. */
 export function profileOf(memoryMiB = 512): Profile {
@@ -195,9 +195,9 @@ export class ScriptedDevice {
     await this.client?.publishAsync(upTopic(this.id, kind), payload, { qos: 0 });
   }
 
-  /** Waits until something is so of this device, at most twenty seconds. */
+  /** Waits until something is so of this device, at most two minutes. */
   async until(so: () => boolean): Promise<void> {
-    for (const deadline = Date.now() + 20_000; !so();) {
+    for (const deadline = Date.now() + 120_000; !so();) {
       if (Date.now() > deadline) throw new Error(`${this.id} waited for ${String(so)}`);
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
@@ -223,7 +223,9 @@ export class ScriptedDevice {
           probe: state === 'active' ? { latencyMs: 1, finite: true } : null,
           running: this.running,
           failure:
-            state === 'failed' ? { code: 'PROBE_FAILED', message: 'scripted to fail' } : null,
+            state === 'failed' || state === 'refused'
+              ? { code: 'PROBE_FAILED', message: 'scripted to fail' }
+              : null,
           receivedBytes: this.receivedBytes,
           at: new Date().toISOString(),
         },
@@ -293,6 +295,10 @@ export class ScriptedDevice {
   private async begin(target: Target, release: Release, receiver: Receiver): Promise<void> {
     const behaviour = this.behaviour(target, release);
     if (behaviour === 'silent') return;
+    if (behaviour === 'refuses') {
+      await this.report(target, 'refused', null);
+      return;
+    }
     this.working.add(target.generation);
     this.served = Math.max(this.served, this.working.size);
     if (target.modelSha256 === this.running?.modelSha256) {
@@ -342,6 +348,7 @@ export class ScriptedDevice {
       case 'fails':
         await this.report(target, 'failed', null);
         return;
+      case 'refuses':
       case 'silent':
         return;
     }

@@ -17,7 +17,7 @@ import { fromExactJson, toExactJson, toJson } from '../src/persistence/json.js';
 import { whereSelected } from '../src/fleet/selector.js';
 import { PostgresCluster, postgresPrograms } from './postgres-cluster.js';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 /** What a column is, whatever each database calls it. */
 type Column = [name: string, type: string, nullable: boolean, fallback: string | null];
@@ -332,7 +332,7 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
     const events: string[] = [];
     const settings = (name: string) => ({
       url: database,
-      leaseMs: 2_000,
+      leaseMs: 6_000,
       onLost: () => events.push(`${name} lost`),
       onWait: () => events.push(`${name} waits`),
     });
@@ -342,7 +342,7 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
       return lease;
     });
     // Longer than the lease: it is renewed meanwhile.
-    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    await new Promise((resolve) => setTimeout(resolve, 7_500));
     expect(events).toEqual(['second waits']);
     await first.release();
     await (await second).release();
