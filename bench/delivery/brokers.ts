@@ -33,7 +33,19 @@ export interface Broker {
   readonly environment: Readonly<Record<string, string>>;
   /** How somebody joins who hears everything. */
   readonly monitor: IClientOptions;
+  /** How somebody joins with the rights of the server, on our own broker. */
+  identity(name: string): Promise<ServerIdentity>;
   stop(): Promise<void>;
+  /** Ends it at once, with SIGKILL. */
+  kill(): Promise<void>;
+}
+
+/** PEM texts and the name that they are for. */
+export interface ServerIdentity {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  readonly clientId: string;
 }
 
 /**
@@ -54,7 +66,10 @@ export async function startBroker(
   const start = name === 'mosquitto' ? mosquitto : ours;
   const child = await start(files, port, { authority, dataDir });
   await until(() => accepts(port), `the broker: ${child.log}`, 15);
-  const { certificate, privateKey } = await clientIdentity(authority, MONITOR, Date.now());
+  const identity = async (clientId: string): Promise<ServerIdentity> => {
+    const { certificate, privateKey } = await clientIdentity(authority, clientId, Date.now());
+    return { ca: authority.pem, cert: certificate, key: privateKey, clientId };
+  };
   const url = `mqtts://${HOST}:${port}`;
   return {
     port,
@@ -63,8 +78,10 @@ export async function startBroker(
       BROKER_URL: url,
       ...(name === 'mosquitto' ? { MOSQUITTO_DIR: files } : {}),
     },
-    monitor: { ca: authority.pem, cert: certificate, key: privateKey, clientId: MONITOR },
+    monitor: await identity(MONITOR),
+    identity,
     stop: () => child.end(),
+    kill: () => child.end('SIGKILL'),
   };
 }
 

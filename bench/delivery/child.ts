@@ -30,14 +30,24 @@ export class Child {
   }
 
   /** Ends it, and waits until it is gone. */
-  async end(): Promise<void> {
+  async end(signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const { exitCode, signalCode } = this.#process;
     if (exitCode !== null || signalCode !== null) return;
     const exited = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
+    this.#process.kill(signal);
     const force = setTimeout(() => this.#process.kill('SIGKILL'), 10_000);
     await exited;
     clearTimeout(force);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.kill(signal);
+  }
+
+  /** Resolves once it has ended by itself. */
+  async ended(): Promise<void> {
+    const { exitCode, signalCode } = this.#process;
+    if (exitCode === null && signalCode === null) await once(this.#process, 'exit');
   }
 
   /** The end of what it wrote, for an error message. */

@@ -51,6 +51,11 @@ export class Server {
     await this.#child?.end();
   }
 
+  /** Ends it at once, with SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#child?.end('SIGKILL');
+  }
+
   /** Calls the API and expects success. */
   async call<T>(method: string, path: string, body?: FormData | object): Promise<T> {
     const isForm = body instanceof FormData;

@@ -3,6 +3,7 @@ import { addAccounts } from './commands/accounts.js';
 import { addAudit } from './commands/audit.js';
 import { addBroker } from './commands/broker.js';
 import { addCompletion } from './commands/completion.js';
+import { addAlerts } from './commands/alerts.js';
 import { addCompress } from './commands/compress.js';
 import type { Context } from './commands/context.js';
 import { addDemo } from './commands/demo.js';
@@ -40,6 +41,7 @@ export function buildProgram(context: Context): Command {
   addTuning(program, context);
   addReleases(program, context);
   addRollouts(program, context);
+  addAlerts(program, context);
   addDoctor(program, context);
   addBroker(program, context);
   addDemo(program, context);

@@ -16,6 +16,13 @@ import { AuditController } from './audit/audit.controller.js';
 import { AuditLog } from './audit/audit-log.js';
 import { AuditTrail } from './audit/audit-trail.js';
 import { CertificateAuthority } from '@espalier/authority';
+import { AlertActing } from './alerts/alert-acting.js';
+import { AlertRules } from './alerts/alert-rules.js';
+import { AlertWatch } from './alerts/alert-watch.js';
+import { Alerts } from './alerts/alerts.js';
+import { AlertsController } from './alerts/alerts.controller.js';
+import { Readings } from './alerts/readings.js';
+import { Webhooks } from './alerts/webhooks.js';
 import { CONFIGURATION, type Configuration } from './configuration.js';
 import { Certificates } from './fleet/certificates.js';
 import { Devices } from './fleet/devices.js';
@@ -23,6 +30,7 @@ import { Enrolment } from './fleet/enrolment.js';
 import { FleetController } from './fleet/fleet.controller.js';
 import { Revocations } from './fleet/revocations.js';
 import { EventStream } from './http/event-stream.js';
+import { FleetMetrics } from './http/fleet-metrics.js';
 import { LiveController } from './http/live.controller.js';
 import { Metrics } from './http/metrics.js';
 import { BlobStore } from './models/blob-store.js';
@@ -54,6 +62,9 @@ import { RolloutTicker } from './rollout/rollout-ticker.js';
 import { RolloutViews } from './rollout/rollout-views.js';
 import { Rollouts } from './rollout/rollouts.js';
 import { RolloutsController } from './rollout/rollouts.controller.js';
+import { DeviceTags } from './telemetry/device-tags.js';
+import { RollUps } from './telemetry/roll-ups.js';
+import { Series } from './telemetry/series.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
 import { GroupBudgets } from './tuning/group-budgets.js';
@@ -81,6 +92,7 @@ export class AppModule {
       module: AppModule,
       imports: [ScheduleModule.forRoot(), DiscoveryModule],
       controllers: [
+        AlertsController,
         LiveController,
         AccountsController,
         AuditController,
@@ -109,6 +121,10 @@ export class AppModule {
         AuditLog,
         AuditTrail,
         Authentication,
+        AlertActing,
+        AlertRules,
+        AlertWatch,
+        Alerts,
         BrokerAddress,
         BrokerFiles,
         Certificates,
@@ -117,11 +133,13 @@ export class AppModule {
         DeviceChannel,
         DeviceHistory,
         DeviceMessages,
+        DeviceTags,
         Devices,
         Displacement,
         Drafts,
         Enrolment,
         EventStream,
+        FleetMetrics,
         GroupBudgets,
         Housekeeping,
         Jobs,
@@ -137,17 +155,21 @@ export class AppModule {
         Policies,
         Previews,
         Proposals,
+        Readings,
         Releases,
         Retuning,
         Revocations,
+        RollUps,
         RolloutEvidence,
         RolloutStore,
         RolloutTicker,
         RolloutViews,
         Rollouts,
+        Series,
         Subjects,
         Telemetry,
         Tokens,
+        Webhooks,
       ],
     };
   }

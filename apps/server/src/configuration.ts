@@ -100,6 +100,10 @@ export const environmentSchema = z.object({
   DELIVERY_DEVICE_KIB_PER_SECOND: z.coerce.number().positive().optional(),
   /** Days that telemetry windows are kept. */
   TELEMETRY_DAYS: z.coerce.number().min(0.01).max(3650).default(30),
+  /** Days that sums over a minute, an hour and a day are kept. */
+  ROLLUP_MINUTE_DAYS: z.coerce.number().min(0.1).max(3650).default(3),
+  ROLLUP_HOUR_DAYS: z.coerce.number().min(1).max(3650).default(90),
+  ROLLUP_DAY_DAYS: z.coerce.number().min(1).max(36_500).default(1095),
 });
 
 /** The server's configuration, parsed once at start. */
@@ -154,6 +158,11 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
       device: bytesOrNull(env.DELIVERY_DEVICE_KIB_PER_SECOND),
     },
     telemetryDays: env.TELEMETRY_DAYS,
+    rollUpDays: {
+      minute: env.ROLLUP_MINUTE_DAYS,
+      hour: env.ROLLUP_HOUR_DAYS,
+      day: env.ROLLUP_DAY_DAYS,
+    },
   };
 }
 

@@ -106,6 +106,40 @@ describe('a rollout to devices over the real broker', () => {
     );
   });
 
+  it('is paused by an alert, again when it is resumed, and no more once somebody has seen it', async () => {
+    const [device] = await fleet(1, 'watched');
+    device!.behaviour = () => 'silent';
+    // Any reading is bad.
+    const { id: ruleId } = await server.ok<{ id: string }>('POST', '/api/v1/alert-rules', {
+      ...{ name: 'all of it', metric: 'silence', raise: 0, clear: 0, forSeconds: 0 },
+      actions: { pauseRollouts: true },
+    });
+    const { alerts } = await server.until<{ alerts: { id: string; ruleId: string }[] }>(
+      '/api/v1/alerts?state=active',
+      (page) => page.alerts.length > 0,
+    );
+    expect(alerts).toMatchObject([{ ruleId }]);
+    const { id } = await prepareRollout(server, modelId, 'site=watched');
+    const status = (wanted: string) =>
+      server.until<RolloutView>(`/api/v1/rollouts/${id}`, (view) => view.status === wanted);
+    await server.ok('POST', `/api/v1/rollouts/${id}/start`, {});
+    await status('paused');
+    await server.ok('POST', `/api/v1/rollouts/${id}/resume`, {});
+    await status('paused');
+    const { decisions } = await server.ok<{ decisions: object[] }>(
+      'GET',
+      `/api/v1/rollouts/${id}/decisions`,
+    );
+    expect(decisions.at(-1)).toMatchObject({
+      ...{ rule: 'order', outcome: 'pause', by: `alert ${alerts[0]!.id}` },
+    });
+    await server.ok('POST', `/api/v1/alerts/${alerts[0]!.id}/acknowledge`, {});
+    await server.ok('POST', `/api/v1/rollouts/${id}/resume`, {});
+    await server.ok('DELETE', `/api/v1/alert-rules/${ruleId}`);
+    expect(await status('running')).toMatchObject({ id });
+    await server.ok('POST', `/api/v1/rollouts/${id}/abort`, { mode: 'keep' });
+  });
+
   it('shows what it would do, leaves out what is in quarantine, and takes late devices in', async () => {
     const [first, second] = await fleet(2, 'late');
     second!.behaviour = () => 'fails';

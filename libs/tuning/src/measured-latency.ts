@@ -50,7 +50,11 @@ export function judgeLatency(
 }
 
 /** Devices whose predictions are wrong in the same way: alike in processor, runtime and emulation. */
-export function deviceClassOf({ cpu, runtime, emulatedSlowdown }: Profile): string {
+export function deviceClassOf({
+  cpu,
+  runtime,
+  emulatedSlowdown,
+}: Pick<Profile, 'cpu' | 'runtime' | 'emulatedSlowdown'>): string {
   return [
     cpu.model,
     cpu.arch,

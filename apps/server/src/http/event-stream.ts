@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Subject, type Observable } from 'rxjs';
+import type { AlertView } from '../alerts/schemas.js';
 
 /** What a console can watch live. */
 export type LiveEvent =
@@ -17,6 +18,8 @@ export type LiveEvent =
       readonly type: 'rollout';
       readonly data: { readonly id: string; readonly status: string; readonly stage: number };
     }
+  /** Raised, cleared or acknowledged. */
+  | { readonly type: 'alert'; readonly data: AlertView }
   | {
       readonly type: 'decision';
       readonly data: { readonly rolloutId: string; readonly decision: unknown };

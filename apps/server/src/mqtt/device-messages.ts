@@ -111,7 +111,7 @@ export class DeviceMessages implements OnModuleDestroy {
         await this.once(
           deviceId,
           message,
-          (transaction) => this.telemetry.take(transaction, deviceId, message.body),
+          (transaction) => this.telemetry.take(transaction, deviceId, message),
           { patient: true },
         );
         return;

@@ -6,6 +6,7 @@ const DAY_MS = 86_400_000;
 const ROWS_AT_ONCE = 5_000;
 /** A message is not sent again once it was acknowledged; two days cover what was lost meanwhile. */
 const INBOX_DAYS = 2;
+const ALERT_DAYS = 365;
 
 /** Keeps what grows with time within bounds. */
 @Injectable()
@@ -15,7 +16,7 @@ export class Housekeeping {
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
   ) {}
 
-  /** Forgets old telemetry, ids of old messages and claim and access tokens that expired, some at a time. */
+  /** Forgets old telemetry, sums and alerts, ids of old messages, and tokens that expired, some at a time. */
   async forget(now: Date): Promise<void> {
     const telemetryBefore = new Date(now.getTime() - this.configuration.telemetryDays * DAY_MS);
     const inboxBefore = new Date(now.getTime() - INBOX_DAYS * DAY_MS);
@@ -40,6 +41,13 @@ export class Housekeeping {
       });
       await transaction.inbox.deleteMany({
         where: { receivedAt: { lt: message?.receivedAt ?? inboxBefore } },
+      });
+      for (const [resolution, days] of Object.entries(this.configuration.rollUpDays)) {
+        const start = { lt: new Date(now.getTime() - days * DAY_MS) };
+        await transaction.rollUp.deleteMany({ where: { resolution, start } });
+      }
+      await transaction.alert.deleteMany({
+        where: { clearedAt: { lt: new Date(now.getTime() - ALERT_DAYS * DAY_MS) } },
       });
       await transaction.claimToken.deleteMany({
         where: { usedAt: null, expiresAt: { lt: inboxBefore } },

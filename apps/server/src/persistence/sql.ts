@@ -1,5 +1,5 @@
 import type { PrismaBetterSQLite3 } from '@prisma/adapter-better-sqlite3';
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { DatabaseAddress } from './address.js';
 
 /** The part of a Prisma driver adapter that a client needs, of either database. */
@@ -24,6 +24,18 @@ export interface Sql {
   /** Rows, each parsed; SQLite gives integers as texts, so a number is `z.coerce.number()`. */
   all<T>(schema: z.ZodType<T>, text: string, values: readonly SqlValue[]): Promise<T[]>;
 }
+
+/** A JSON column, which comes as text. */
+export const jsonColumn = <T>(schema: z.ZodType<T>) =>
+  z.preprocess(
+    (value) => (typeof value === 'string' ? (JSON.parse(value) as unknown) : value),
+    schema,
+  );
+
+/** An instant, which comes as text: of UTC, where it names no zone. */
+export const instantColumn = z
+  .string()
+  .transform((text) => new Date(/Z|[+-]\d\d:?\d\d$/.test(text) ? text : `${text}Z`));
 
 /** Any client with {@link Sql} beside its models. */
 export type WithSql<Client> = Client & { readonly sql: Sql };

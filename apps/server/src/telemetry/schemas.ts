@@ -1,5 +1,7 @@
 import { instantSchema, telemetrySchema } from '@espalier/protocol';
 import { z } from 'zod';
+import { RESOLUTIONS } from './resolutions.js';
+import { figuresSchema } from './roll-up.js';
 
 export const telemetryQuerySchema = z.object({
   since: instantSchema.optional(),
@@ -8,3 +10,35 @@ export const telemetryQuerySchema = z.object({
 export type TelemetryQuery = z.infer<typeof telemetryQuerySchema>;
 
 export const telemetryPageSchema = z.object({ windows: z.array(telemetrySchema) });
+
+export const seriesQuerySchema = z.object({
+  /** By default the day before `to`, which is by default now. */
+  from: instantSchema.optional(),
+  to: instantSchema.optional(),
+  /** By default the finest that keeps to 400 points. */
+  resolution: z.enum(RESOLUTIONS).optional(),
+  /** What to filter by; the model by its name, `selector` by labels. */
+  model: z.string().max(128).optional(),
+  releaseId: z.string().max(128).optional(),
+  variantId: z.string().max(128).optional(),
+  deviceClass: z.string().max(256).optional(),
+  selector: z.string().max(1024).default(''),
+  /** A series for each; at most 50. */
+  by: z.enum(['all', 'release', 'variant', 'class', 'labels']).default('all'),
+});
+export type SeriesQuery = z.infer<typeof seriesQuerySchema>;
+
+export const seriesSchema = z.object({
+  resolution: z.enum(RESOLUTIONS),
+  from: instantSchema,
+  to: instantSchema,
+  series: z.array(
+    z.object({
+      key: z.string(),
+      total: figuresSchema,
+      /** Times without telemetry have no point. */
+      points: z.array(figuresSchema.extend({ start: instantSchema })),
+    }),
+  ),
+});
+export type SeriesView = z.infer<typeof seriesSchema>;

@@ -4,7 +4,16 @@ import type { z } from 'zod';
 import { LeastRole } from '../access/least-role.js';
 import { Devices } from '../fleet/devices.js';
 import { AcceptsQuery, Returns, ZodQuery } from '../http/zod.js';
-import { telemetryPageSchema, telemetryQuerySchema, type TelemetryQuery } from './schemas.js';
+import {
+  seriesQuerySchema,
+  seriesSchema,
+  telemetryPageSchema,
+  telemetryQuerySchema,
+  type SeriesQuery,
+  type SeriesView,
+  type TelemetryQuery,
+} from './schemas.js';
+import { Series } from './series.js';
 import { Telemetry } from './telemetry.js';
 
 @ApiTags('telemetry')
@@ -13,7 +22,17 @@ export class TelemetryController {
   constructor(
     private readonly devices: Devices,
     private readonly telemetry: Telemetry,
+    private readonly series: Series,
   ) {}
+
+  /** Accuracy with its counts, latency and memory over time, by model, release, variant, class or label. */
+  @Get('telemetry/series')
+  @LeastRole('viewer')
+  @AcceptsQuery(seriesQuerySchema)
+  @Returns(seriesSchema)
+  overTime(@ZodQuery(seriesQuerySchema) query: SeriesQuery): Promise<SeriesView> {
+    return this.series.of(query, new Date());
+  }
 
   @Get('devices/:id/telemetry')
   @LeastRole('viewer')

@@ -1,5 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { telemetrySchema, type Telemetry as Window } from '@espalier/protocol';
+import {
+  telemetrySchema,
+  windowTimes,
+  type Message,
+  type Telemetry as Window,
+} from '@espalier/protocol';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, jsonText } from '../persistence/json.js';
 import type { TelemetryQuery } from './schemas.js';
@@ -9,23 +14,17 @@ import type { TelemetryQuery } from './schemas.js';
 export class Telemetry {
   constructor(private readonly database: Database) {}
 
-  /** Stores one window. */
-  async take(transaction: Transaction, deviceId: string, window: Window): Promise<void> {
+  /** Stores one window, its times by this server's clock. */
+  async take(transaction: Transaction, deviceId: string, message: Message<Window>): Promise<void> {
     const now = new Date();
-    const { running, from, to } = window;
+    const { body: window } = message;
+    const { running } = window;
+    const { from, to } = windowTimes(message, window, now);
     await transaction.sql.run(
       `INSERT INTO "TelemetryWindow"
        ("deviceId", "releaseId", "variantId", "from", "to", "body", "receivedAt")
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
-      [
-        deviceId,
-        running.releaseId,
-        running.variantId,
-        new Date(from),
-        new Date(to),
-        jsonText(window),
-        now,
-      ],
+      [deviceId, running.releaseId, running.variantId, from, to, jsonText(window), now],
     );
     await transaction.sql.run('UPDATE "Device" SET "seenAt" = ?, "running" = ? WHERE "id" = ?', [
       now,

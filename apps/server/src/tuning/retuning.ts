@@ -82,6 +82,17 @@ export class Retuning {
     }
   }
 
+  /** Has the devices for which a release's policies chose a variant planned again, at the next tick. */
+  async askAgain(releaseId: string, variantId: string, why: string): Promise<void> {
+    const policies = (await this.policies.list()).filter((one) => one.releaseId === releaseId);
+    await this.database.write((transaction) =>
+      transaction.tunedDevice.updateMany({
+        where: { policyId: { in: policies.map(({ id }) => id) }, candidateId: variantId },
+        data: { askedBecause: why },
+      }),
+    );
+  }
+
   private async retune(policy: PolicyView): Promise<void> {
     const { devices } = await this.subjects.selected(policy.selector);
     const rows = await this.database.read.tunedDevice.findMany({ where: { policyId: policy.id } });
@@ -126,6 +137,7 @@ export class Retuning {
       ...{ subject, row, cause, why, ratio },
     });
     if (!row) return due('new', 'it matches the policy and was not planned yet');
+    if (row.askedBecause !== null) return due('alert', row.askedBecause);
     if (row.budgetSha256 !== hashOf(subject.budget)) return due('budget', 'its budget changed');
     if (row.profileSha256 !== subject.profileSha256) {
       return due('profile', 'it measured itself again', null);
@@ -195,6 +207,7 @@ export class Retuning {
         : Prisma.DbNull,
       deviceClass: deviceClassOf(subject.profile),
       ratio,
+      askedBecause: null,
       plannedAt: new Date(),
     };
     const id = { policyId, deviceId: subject.id };

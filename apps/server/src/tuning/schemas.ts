@@ -105,7 +105,7 @@ export const policiesSchema = z.object({ policies: z.array(policySchema) });
 /** Why a device was planned again. */
 export const causeSchema = z.object({
   deviceId: deviceIdSchema,
-  cause: z.enum(['new', 'budget', 'profile', 'latency']),
+  cause: z.enum(['new', 'budget', 'profile', 'latency', 'alert']),
   from: z.string().nullable(),
   to: z.string().nullable(),
   why: z.string(),

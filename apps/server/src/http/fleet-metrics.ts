@@ -1,0 +1,157 @@
+import { Injectable } from '@nestjs/common';
+import { Gauge } from 'prom-client';
+import { z } from 'zod';
+import { DeviceChannel } from '../mqtt/device-channel.js';
+import { Database } from '../persistence/database.js';
+import { RollUp } from '../telemetry/roll-up.js';
+import { RollUps } from '../telemetry/roll-ups.js';
+import { Series } from '../telemetry/series.js';
+import { Metrics } from './metrics.js';
+
+const WINDOW_MS = 5 * 60_000;
+/** Variants told apart; those with the fewest windows are left out. */
+const MOST_VARIANTS = 100;
+
+const countSchema = z.object({ name: z.string(), count: z.coerce.number() });
+const releaseSchema = z.object({ id: z.string(), modelName: z.string() });
+
+const SCRAPE_MS = 1_000;
+
+interface Variant {
+  readonly model: string;
+  readonly variant: string;
+  readonly rollUp: RollUp;
+}
+
+/** What the fleet does, for Prometheus: read when it is asked for. */
+@Injectable()
+export class FleetMetrics {
+  private read: { readonly at: number; readonly variants: Promise<Variant[]> } | null = null;
+
+  constructor(
+    { registry }: Metrics,
+    private readonly database: Database,
+    private readonly series: Series,
+    rollUps: RollUps,
+    channel: DeviceChannel,
+  ) {
+    const registers = [registry];
+    const counted = (name: string, help: string, label: string, text: string): Gauge =>
+      new Gauge({
+        ...{ name, help, labelNames: [label], registers },
+        async collect() {
+          const rows = await database.read.sql.all(countSchema, text, []);
+          this.reset();
+          for (const row of rows) this.set({ [label]: row.name }, row.count);
+        },
+      });
+    counted(
+      'espalier_rollouts',
+      'Rollouts by status',
+      'status',
+      'SELECT "status" AS name, COUNT(*) AS count FROM "Rollout" GROUP BY "status"',
+    );
+    counted(
+      'espalier_alerts_active',
+      'Alerts that are not over, by metric',
+      'metric',
+      'SELECT "metric" AS name, COUNT(*) AS count FROM "Alert" WHERE "clearedAt" IS NULL GROUP BY "metric"',
+    );
+    new Gauge({
+      name: 'espalier_webhooks_waiting',
+      help: 'Notices of alerts that webhooks have not taken yet',
+      registers,
+      async collect() {
+        this.set(await database.read.alertNotice.count());
+      },
+    });
+    new Gauge({
+      name: 'espalier_rollup_lag_seconds',
+      help: 'From the arrival of telemetry to its rolling up',
+      registers,
+      collect() {
+        this.set(rollUps.lagSeconds);
+      },
+    });
+    new Gauge({
+      name: 'espalier_broker_connected',
+      help: '1 while the server is connected to the broker',
+      registers,
+      collect() {
+        this.set(channel.connected ? 1 : 0);
+      },
+    });
+    this.ofVariants(registers);
+  }
+
+  /** Gauges by model and variant, over the last minutes. */
+  private ofVariants(registers: Metrics['registry'][]): void {
+    const gauge = (
+      name: string,
+      help: string,
+      valueOf: (rollUp: RollUp) => number | null,
+    ): void => {
+      const made: Gauge = new Gauge({
+        ...{ name, help, labelNames: ['model', 'variant'], registers },
+        collect: async () => {
+          const variants = await this.lately();
+          made.reset();
+          for (const { model, variant, rollUp } of variants) {
+            const value = valueOf(rollUp);
+            if (value !== null) made.set({ model, variant }, value);
+          }
+        },
+      });
+    };
+    gauge('espalier_inferences', 'Inferences of the last five minutes', ({ sums }) => {
+      return sums.inferences;
+    });
+    gauge('espalier_labelled_items', 'Labelled items of the last five minutes', ({ sums }) => {
+      return sums.labelled;
+    });
+    gauge('espalier_accuracy', 'Share of labelled items that were right', ({ sums }) => {
+      return sums.labelled > 0 ? sums.correct / sums.labelled : null;
+    });
+    gauge('espalier_latency_p95_seconds', 'p95 of inference latency', ({ sketch }) => {
+      const p95 = sketch?.latencyMs.quantile(0.95) ?? null;
+      return p95 === null ? null : p95 / 1000;
+    });
+    gauge('espalier_memory_bytes', 'Largest resident set of an inference process', ({ sums }) => {
+      return sums.rssMaxBytes;
+    });
+  }
+
+  /** One reading for all gauges of a scrape. */
+  private lately(): Promise<Variant[]> {
+    const now = performance.now();
+    if (this.read && now - this.read.at < SCRAPE_MS) return this.read.variants;
+    this.read = { at: now, variants: this.variants() };
+    return this.read.variants;
+  }
+
+  private async variants(): Promise<Variant[]> {
+    const now = new Date();
+    const rows = await this.series.rows('minute', new Date(now.getTime() - WINDOW_MS), now, {});
+    const variants = new Map<string, { releaseId: string; variant: string; rollUp: RollUp }>();
+    for (const { releaseId, variantId, body } of rows) {
+      const key = `${releaseId}/${variantId}`;
+      const one = variants.get(key) ?? { releaseId, variant: variantId, rollUp: new RollUp() };
+      one.rollUp.mergeStored(body);
+      variants.set(key, one);
+    }
+    const kept = [...variants.values()]
+      .sort((a, b) => b.rollUp.sums.windows - a.rollUp.sums.windows)
+      .slice(0, MOST_VARIANTS);
+    const ids = [...new Set(kept.map(({ releaseId }) => releaseId))];
+    const releases = await this.database.read.sql.all(
+      releaseSchema,
+      `SELECT "id", "modelName" FROM "Release" WHERE "id" IN (${ids.map(() => '?').join(', ') || 'NULL'})`,
+      ids,
+    );
+    const models = new Map(releases.map(({ id, modelName }) => [id, modelName]));
+    return kept.map(({ releaseId, ...one }) => ({
+      ...one,
+      model: models.get(releaseId) ?? 'unknown',
+    }));
+  }
+}

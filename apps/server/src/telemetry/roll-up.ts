@@ -1,0 +1,138 @@
+import { decodeSketch, encodeSketch, EvidenceError, WindowSketch } from '@espalier/evidence';
+import { counterSchema, type Telemetry } from '@espalier/protocol';
+import { z } from 'zod';
+
+/** What is kept of many windows; any two can be merged, in any order. */
+export const rollUpSchema = z.object({
+  windows: counterSchema,
+  /** Device time that the windows cover. */
+  seconds: z.number().nonnegative(),
+  inferences: counterSchema,
+  errors: counterSchema,
+  restarts: counterSchema,
+  labelled: counterSchema,
+  correct: counterSchema,
+  /** Sum of latencies, their number, and the largest; milliseconds. */
+  latencySumMs: z.number().nonnegative(),
+  latencyCount: counterSchema,
+  latencyMaxMs: z.number().nonnegative(),
+  rssMaxBytes: counterSchema,
+  modelMaxBytes: counterSchema,
+  /** Merged sketches of the windows that had one. */
+  sketch: z.string().nullable(),
+});
+type Stored = z.infer<typeof rollUpSchema>;
+type Sums = Omit<Stored, 'sketch'>;
+
+const SUMMED = [
+  'windows',
+  'seconds',
+  'inferences',
+  'errors',
+  'restarts',
+  'labelled',
+  'correct',
+  'latencySumMs',
+  'latencyCount',
+] as const;
+const LARGEST = ['latencyMaxMs', 'rssMaxBytes', 'modelMaxBytes'] as const;
+
+/** Sums over windows of many devices. */
+export class RollUp {
+  readonly sums: Sums = {
+    ...{ windows: 0, seconds: 0, inferences: 0, errors: 0, restarts: 0 },
+    ...{ labelled: 0, correct: 0, latencySumMs: 0, latencyCount: 0, latencyMaxMs: 0 },
+    ...{ rssMaxBytes: 0, modelMaxBytes: 0 },
+  };
+  #sketch: WindowSketch | null = null;
+
+  get sketch(): WindowSketch | null {
+    return this.#sketch;
+  }
+
+  /** Adds a window that lasted so long; a sketch that cannot be read is left out. */
+  add(window: Telemetry, seconds: number): void {
+    const { latencyMs, accuracy, memory, inferences } = window;
+    this.#sum({
+      ...{ windows: 1, seconds, inferences, errors: window.errors, restarts: window.restarts },
+      labelled: accuracy?.labelled ?? 0,
+      correct: Math.min(accuracy?.correct ?? 0, accuracy?.labelled ?? 0),
+      latencySumMs: Math.max(0, latencyMs?.mean ?? 0) * inferences,
+      latencyCount: latencyMs ? inferences : 0,
+      latencyMaxMs: Math.max(0, latencyMs?.max ?? 0),
+      ...{ rssMaxBytes: memory.rssBytes, modelMaxBytes: memory.modelBytes },
+    });
+    if (window.sketch !== undefined) this.#mergeText(window.sketch);
+  }
+
+  merge(other: RollUp): void {
+    this.#sum(other.sums);
+    if (other.#sketch) this.#mergeSketch(other.#sketch);
+  }
+
+  /** Merges what {@link stored} gave. */
+  mergeStored({ sketch, ...sums }: Stored): void {
+    this.#sum(sums);
+    if (sketch !== null) this.#mergeText(sketch);
+  }
+
+  stored(): Stored {
+    return { ...this.sums, sketch: this.#sketch ? encodeSketch(this.#sketch) : null };
+  }
+
+  #sum(other: Sums): void {
+    for (const name of SUMMED) this.sums[name] += other[name];
+    for (const name of LARGEST) this.sums[name] = Math.max(this.sums[name], other[name]);
+  }
+
+  #mergeText(text: string): void {
+    try {
+      this.#mergeSketch(decodeSketch(text));
+    } catch (cause) {
+      if (!(cause instanceof EvidenceError)) throw cause;
+    }
+  }
+
+  #mergeSketch(sketch: WindowSketch): void {
+    this.#sketch ??= new WindowSketch();
+    this.#sketch.merge(sketch);
+  }
+}
+
+/** A roll-up as it is shown; null where there was nothing to measure. */
+export const figuresSchema = z.object({
+  windows: z.number(),
+  inferences: z.number(),
+  errors: z.number(),
+  restarts: z.number(),
+  accuracy: z.object({ labelled: z.number(), correct: z.number(), value: z.number() }).nullable(),
+  /** Quantiles within 2 %, from sketches; null where the windows had none. */
+  latencyMs: z
+    .object({
+      mean: z.number(),
+      p50: z.number().nullable(),
+      p95: z.number().nullable(),
+      max: z.number(),
+    })
+    .nullable(),
+  memory: z.object({ rssMaxBytes: z.number(), modelMaxBytes: z.number() }),
+});
+export type Figures = z.infer<typeof figuresSchema>;
+
+export function figuresOf({ sums, sketch }: RollUp): Figures {
+  const { windows, inferences, errors, restarts, labelled, correct, latencyCount } = sums;
+  return {
+    ...{ windows, inferences, errors, restarts },
+    accuracy: labelled > 0 ? { labelled, correct, value: correct / labelled } : null,
+    latencyMs:
+      latencyCount > 0
+        ? {
+            mean: sums.latencySumMs / latencyCount,
+            p50: sketch?.latencyMs.quantile(0.5) ?? null,
+            p95: sketch?.latencyMs.quantile(0.95) ?? null,
+            max: sums.latencyMaxMs,
+          }
+        : null,
+    memory: { rssMaxBytes: sums.rssMaxBytes, modelMaxBytes: sums.modelMaxBytes },
+  };
+}

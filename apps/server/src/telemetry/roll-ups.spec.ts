@@ -1,0 +1,155 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
+import type { Telemetry as Window } from '@espalier/protocol';
+import { Database } from '../persistence/database.js';
+import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { DeviceTags } from './device-tags.js';
+import { RollUps } from './roll-ups.js';
+import { seriesQuerySchema } from './schemas.js';
+import { Series } from './series.js';
+import { Telemetry } from './telemetry.js';
+
+const NOW = new Date();
+
+describe('roll-ups', () => {
+  let folder: string;
+  let database: Database;
+  let rollUps: RollUps;
+  let series: Series;
+
+  beforeEach(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-roll-ups-'));
+    const path = join(folder, 'espalier.db');
+    migrateSqlite(path);
+    database = await Database.open({ kind: 'sqlite', path });
+    rollUps = new RollUps(database, new DeviceTags(database));
+    series = new Series(database);
+    for (const [id, site] of [
+      ['cam-a', 'lyon'],
+      ['cam-b', 'oslo'],
+    ] as const) {
+      await database.write(({ device }) =>
+        device.create({
+          data: {
+            ...{ id, name: id, labels: { site }, publicKey: '', state: 'ready', budget: {} },
+            createdAt: NOW,
+          },
+        }),
+      );
+    }
+  });
+  afterEach(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  /** A window that ended some seconds ago. */
+  const say = (
+    deviceId: string,
+    secondsAgo: number,
+    change: Partial<Window> = {},
+  ): Promise<void> => {
+    const to = new Date(Date.now() - secondsAgo * 1000).toISOString();
+    const body: Window = {
+      generation: 1,
+      running: { releaseId: 'rel-1', variantId: 'v-1', modelSha256: 'a'.repeat(64) },
+      ...{ from: to, to, inferences: 10, errors: 1, restarts: 0, emulatedSlowdown: null },
+      latencyMs: { p50: 10, p95: 12, max: 15, mean: 11 },
+      memory: { rssBytes: 1000, modelBytes: 100 },
+      accuracy: { labelled: 4, correct: 3 },
+      durationMs: 1000,
+      ...change,
+    };
+    const message = { v: 1 as const, id: `m-${Math.random()}`, sentAt: new Date().toISOString() };
+    return database.write((transaction) =>
+      new Telemetry(database).take(transaction, deviceId, { ...message, epoch: 0, body }),
+    );
+  };
+  const rollAllUp = async (): Promise<void> => {
+    while ((await rollUps.next()) > 0);
+  };
+  const totals = async (query: object): Promise<Record<string, unknown>> => {
+    const view = await series.of(seriesQuerySchema.parse(query), new Date(Date.now() + 1000));
+    return Object.fromEntries(view.series.map(({ key, total }) => [key, total]));
+  };
+
+  it('count every window once in its minute, hour and day', async () => {
+    await say('cam-a', 0);
+    await rollAllUp();
+    await say('cam-a', 5_000);
+    await say('cam-b', 0);
+    await rollAllUp();
+    await rollAllUp();
+    for (const resolution of ['minute', 'hour', 'day']) {
+      const from = new Date(Date.now() - 20_000_000).toISOString();
+      expect(await totals({ from, resolution })).toEqual({
+        all: {
+          ...{ windows: 3, inferences: 30, errors: 3, restarts: 0 },
+          accuracy: { labelled: 12, correct: 9, value: 0.75 },
+          latencyMs: { mean: 11, p50: null, p95: null, max: 15 },
+          memory: { rssMaxBytes: 1000, modelMaxBytes: 100 },
+        },
+      });
+    }
+  });
+
+  it('that fail half way count nothing, and everything the next time', async () => {
+    await say('cam-a', 0);
+    await say('cam-b', 0);
+    await database.write(({ sql }) =>
+      sql.run(
+        `CREATE TRIGGER broken BEFORE INSERT ON "Counter" WHEN NEW."name" = 'rolled-up'
+         BEGIN SELECT RAISE(ABORT, 'scripted'); END`,
+        [],
+      ),
+    );
+    await expect(rollUps.next()).rejects.toThrow();
+    await database.write(({ sql }) => sql.run('DROP TRIGGER broken', []));
+    await rollAllUp();
+    expect(await totals({})).toMatchObject({ all: { windows: 2 } });
+  });
+
+  it('can be asked for by label, variant and class', async () => {
+    const other = { releaseId: 'rel-1', variantId: 'v-2', modelSha256: 'b'.repeat(64) };
+    await say('cam-a', 0);
+    await say('cam-b', 0, { running: other, accuracy: { labelled: 8, correct: 2 } });
+    await rollAllUp();
+    expect(await totals({ by: 'labels' })).toMatchObject({
+      'site=lyon': { accuracy: { labelled: 4, correct: 3 } },
+      'site=oslo': { accuracy: { labelled: 8, correct: 2 } },
+    });
+    expect(await totals({ selector: 'site=lyon', by: 'variant' })).toMatchObject({
+      'rel-1/v-1': { windows: 1 },
+    });
+    expect(Object.keys(await totals({ variantId: 'v-2', by: 'variant' }))).toEqual(['rel-1/v-2']);
+    expect(Object.keys(await totals({ by: 'class' }))).toEqual(['unknown']);
+    expect(await totals({ model: 'none of these' })).toEqual({});
+  });
+
+  it('merge sketches, and pass over one that cannot be read', async () => {
+    const sketch = (ms: number): string => {
+      const made = new WindowSketch();
+      const memory = new StreamMemory();
+      const input = { brightness: 0.5, contrast: 0.1, channelMeans: [0.5] };
+      for (let item = 0; item < 10; item += 1) {
+        made.add(input, { predicted: 1, confidence: 2 }, memory);
+        made.latencyMs.add(ms);
+      }
+      return encodeSketch(made);
+    };
+    await say('cam-a', 0, { sketch: sketch(10) });
+    await say('cam-b', 0, { sketch: sketch(50) });
+    await say('cam-b', 0, { sketch: 'AAAA' });
+    await rollAllUp();
+    const { all } = (await totals({})) as { all: { latencyMs: { p50: number; p95: number } } };
+    expect(all.latencyMs.p50 / 10).toBeCloseTo(1, 1);
+    expect(all.latencyMs.p95 / 50).toBeCloseTo(1, 1);
+  });
+
+  it('refuse more than they may show', async () => {
+    const from = new Date(Date.now() - 500 * 86_400_000).toISOString();
+    await expect(totals({ from })).rejects.toMatchObject({ code: 'REQUEST_INVALID' });
+  });
+});
