@@ -15,6 +15,7 @@ const ModelPage = lazy(() => import('./models/model-page'));
 const PlanPage = lazy(() => import('./plan/plan-page'));
 const RolloutsPage = lazy(() => import('./rollouts/rollouts-page'));
 const NewRolloutPage = lazy(() => import('./rollouts/new-rollout-page'));
+const AlertsPage = lazy(() => import('./alerts/alerts-page'));
 const AuditPage = lazy(() => import('./audit/audit-page'));
 const RolloutPage = lazy(() => import('./rollouts/rollout-page'));
 
@@ -42,6 +43,7 @@ function Pages() {
           <Route path="rollouts" element={<RolloutsPage />} />
           <Route path="rollouts/new" element={<NewRolloutPage />} />
           <Route path="rollouts/:id" element={<RolloutPage />} />
+          <Route path="alerts" element={<AlertsPage />} />
           <Route path="audit" element={<AuditPage />} />
           <Route path="*" element={<NotFound />} />
         </Routes>

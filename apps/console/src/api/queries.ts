@@ -116,6 +116,17 @@ export const queries = {
       queryKey: ['plan', modelId, selector],
       queryFn: () => taken(api.POST('/api/v1/plans/preview', { body: { modelId, selector } })),
     }),
+  alerts: () =>
+    queryOptions({
+      queryKey: ['alerts', 'raised'],
+      queryFn: () => taken(api.GET('/api/v1/alerts')),
+      refetchInterval: SLOWLY_MS,
+    }),
+  alertRules: () =>
+    queryOptions({
+      queryKey: ['alerts', 'rules'],
+      queryFn: () => taken(api.GET('/api/v1/alert-rules')),
+    }),
   rollouts: () =>
     queryOptions({
       queryKey: ['rollouts'],

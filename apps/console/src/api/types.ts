@@ -51,6 +51,9 @@ export type Decision = Item<Body<'/api/v1/rollouts/{id}/decisions'>['decisions']
 
 export type AuditEntry = Item<Body<'/api/v1/audit'>['entries']>;
 
+export type Alert = Item<Body<'/api/v1/alerts'>['alerts']>;
+export type AlertRule = Item<Body<'/api/v1/alert-rules'>['rules']>;
+
 /** What the server says of an uploaded model, as far as the console shows it. */
 export interface Inspection {
   readonly params: number;

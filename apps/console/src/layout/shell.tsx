@@ -15,6 +15,7 @@ const PAGES = [
   { to: '/models', name: 'Models', icon: 'models' },
   { to: '/plan', name: 'Plan', icon: 'plan' },
   { to: '/rollouts', name: 'Rollouts', icon: 'rollouts' },
+  { to: '/alerts', name: 'Alerts', icon: 'alerts' },
   { to: '/audit', name: 'Audit', icon: 'audit' },
 ] as const;
 
