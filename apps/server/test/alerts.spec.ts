@@ -103,7 +103,7 @@ describe('alerts', () => {
     } = await alerts(() => true);
     await server.ok('POST', `/api/v1/alerts/${before!.id}/acknowledge`, {});
     await server.end('SIGKILL');
-    await server.launch({ BROKER_PORT: new URL(device.enrolled.brokerUrl).port });
+    await server.launch({ BROKER_PORT: new URL(device.membership.brokerUrl).port });
     const { alerts: after } = await alerts(() => true);
     expect(after).toMatchObject([{ id: before!.id, state: 'active', acknowledgedBy: 'admin' }]);
   });
