@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Attempts } from '../access/attempts.js';
 import { AuditLog } from './audit-log.js';
 
-/** Refusals of callers that nobody knows are kept up to this, so that they cannot fill the disk. */
+/** Refusals of callers that nobody knows are kept up to this for a route, so that they cannot fill the disk. */
 const STRANGERS = { failures: 30, windowMs: 15 * 60_000, keys: 10_000 } as const;
 /** Refused before anything was looked at. */
 const TOO_OFTEN = 429;
@@ -47,10 +47,11 @@ export class AuditTrail {
   ): Promise<void> {
     const { statusCode } = reply;
     const outcome = statusCode < 400 ? 'done' : statusCode < 500 ? 'refused' : 'failed';
-    if (statusCode === TOO_OFTEN || !this.worthKeeping(request, outcome)) return;
+    const action = `${request.method} ${request.routeOptions.url ?? ''}`;
+    if (statusCode === TOO_OFTEN || !this.worthKeeping(request, action, outcome)) return;
     const act = {
       actor: request.caller?.name ?? actor ?? 'anyone',
-      action: `${request.method} ${request.routeOptions.url ?? ''}`,
+      action,
       object: objectOf(request, statusCode, payload),
       outcome,
       code: code ?? null,
@@ -61,11 +62,12 @@ export class AuditTrail {
     });
   }
 
-  private worthKeeping({ caller, ip }: FastifyRequest, outcome: string): boolean {
+  private worthKeeping({ caller, ip }: FastifyRequest, action: string, outcome: string): boolean {
     if (caller || outcome === 'done') return true;
     const now = Date.now();
-    if (this.strangers.waitMs(ip, now) > 0) return false;
-    this.strangers.fail(ip, now);
+    const key = `${ip} ${action}`;
+    if (this.strangers.waitMs(key, now) > 0) return false;
+    this.strangers.fail(key, now);
     return true;
   }
 }
