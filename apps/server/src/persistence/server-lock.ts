@@ -35,5 +35,9 @@ export async function waitForDatabase(
   }
 }
 
+// By its code alone: the driver keeps one class of errors for all contexts of a process.
 const isBusy = (cause: unknown): boolean =>
-  cause instanceof Error && 'code' in cause && String(cause.code).startsWith('SQLITE_BUSY');
+  typeof cause === 'object' &&
+  cause !== null &&
+  'code' in cause &&
+  String(cause.code).startsWith('SQLITE_BUSY');
