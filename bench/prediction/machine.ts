@@ -39,9 +39,9 @@ export class Machine {
     const found: Profile[] = [];
     for (let attempt = 0; attempt < PROFILE_TRIES; attempt++) {
       const { profile, seconds } = await measureOwnProfile();
-      const { disturbed = 0, probeMs, kernels } = profile;
+      const { disturbed = 0, probeMs, kernels, measuringPeakBytes } = profile;
       this.note(
-        `profile in ${seconds.toFixed(1)} s: ${kernels.length} times, ${(100 * disturbed).toFixed(0)} % disturbed, probe ${probeMs?.toFixed(4) ?? '-'} ms`,
+        `profile in ${seconds.toFixed(1)} s: ${kernels.length} times, ${(100 * disturbed).toFixed(0)} % disturbed, probe ${probeMs?.toFixed(4) ?? '-'} ms, at most ${((measuringPeakBytes ?? 0) / 1e6).toFixed(1)} MB`,
       );
       found.push(profile);
       await this.state(threads);

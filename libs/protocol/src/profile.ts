@@ -64,6 +64,8 @@ export const profileSchema = z.object({
   /** The fastest run of a short chain at all threads: the same in the same state of the machine. */
   probeMs: z.number().nonnegative().nullable().optional(),
   measuringSeconds: z.number().nonnegative(),
+  /** Largest resident memory of the process that measured. */
+  measuringPeakBytes: bytesSchema.optional(),
 });
 export type Profile = z.infer<typeof profileSchema>;
 

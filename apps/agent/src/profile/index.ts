@@ -59,6 +59,7 @@ export async function measureProfile(options: MeasureOptions): Promise<Profile> 
     disturbed: measured.disturbed,
     probeMs: measured.probeMs,
     measuringSeconds: measured.measuringSeconds,
+    measuringPeakBytes: measured.peakRssBytes,
   });
 }
 

@@ -2,6 +2,7 @@ import { writeModel } from '@espalier/onnx';
 import { chainSteps, type Kernel, type KernelTime } from '@espalier/protocol';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { contention, threadTimes } from './contention.js';
+import { collectGarbage } from './garbage.js';
 import { chainInput, chainModel, noise } from './kernel-chain.js';
 import { centreDifference, centreOf } from './statistics.js';
 
@@ -28,9 +29,11 @@ export class Caches {
     for (let passage = 0; passage < PASSAGES; passage++) this.buffer.indexOf(2);
   }
 
-  /** Lets the bytes go. */
+  /** Lets the bytes go: a session is made without them beside it. */
   release(): void {
+    if (this.buffer === undefined) return;
     this.buffer = undefined;
+    collectGarbage();
   }
 }
 
@@ -93,7 +96,9 @@ export class KernelTimer {
       const samples = await timeRuns(session, this.feeds, budget, () => {
         if (this.kernel.weights === 'far') this.caches.fill();
       });
-      return { samples, waiting: contention(before, threadTimes(), performance.now() - start) };
+      const waiting = contention(before, threadTimes(), performance.now() - start);
+      this.caches.release();
+      return { samples, waiting };
     });
   }
 }

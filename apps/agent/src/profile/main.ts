@@ -2,6 +2,7 @@
 import { env } from 'onnxruntime-node';
 import { readConvBlock } from './conv-block.js';
 import { readCpu } from './cpu.js';
+import { collectGarbage } from './garbage.js';
 import { Caches, KernelTimer, Probe, timeCall } from './kernel-timing.js';
 import { type Measurement, schedule } from './schedule.js';
 import { type Measured, measuringSettingsSchema } from './settings.js';
@@ -35,11 +36,9 @@ const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
   if (timer?.kernel === kernel && timer.precision === precision) return timer;
   // One at a time: what the last one held goes before the next is made.
   timer = undefined;
-  caches.release();
+  collectGarbage();
   timer = new KernelTimer(kernel, precision, caches);
-  // What making a model leaves behind would be collected while it is timed; that of many kernels is
-  // young, but the weights of a large one are not.
-  globalThis.gc?.({ type: kernel.weights === 'near' ? 'minor' : 'major', execution: 'sync' });
+  collectGarbage();
   return timer;
 };
 const { kernels, disturbed } = await measureKernels(
