@@ -1,10 +1,11 @@
 import { seededRandom } from '@espalier/dataset';
-import { DriftWatch, StreamMemory, WindowSketch } from '@espalier/evidence';
+import { DriftBets, DriftWatch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import { z } from 'zod';
 import { BenchError, type Benchmark } from '../benchmark.js';
+import { mostThatAnyTestDetects } from './attainable.js';
+import { FAMILY, fleetDelays, quietFleet, type Setting, type Thresholds } from './fleet.js';
 import { seeImages, type Images, type Seen } from './images.js';
 import { byLabel, classShares, DeviceStream, RUN_LENGTH, WINDOW_ITEMS } from './stream.js';
-import { mostThatAnyTestDetects } from './attainable.js';
 
 const FIRST_SEED = 30_000;
 const CLASSES = 10;
@@ -13,7 +14,6 @@ const RUNS = 100;
 const WINDOW_DAYS = WINDOW_ITEMS / 86_400;
 /** Asked: at most one false alarm in so many days of a device. */
 const DAYS_PER_FALSE_ALARM = 100;
-const FLEET_DEVICES = 10_000;
 /** A stream runs so long before it drifts. */
 const BEFORE_MINUTES = 360;
 /** Detected means within so many minutes of the stream's time. */
@@ -22,76 +22,112 @@ const WITHIN_MINUTES = 10;
 const WATCHED_MINUTES = 240;
 /** Days of each stream without drift. */
 const QUIET_DAYS = 10;
-/** Devices that drift together, their windows merged. */
-const TOGETHER = [1, 3, 5, 10];
+const FLEET = 500;
+/** How many devices of a fleet drift: of the large one a share, of small ones all. */
+const SHARES = [0.02, 0.05, 0.1, 0.2, 1];
+const SMALL_FLEETS = [10, 20, 30, 50, 100];
+const PARTS = ['all', 'devices', 'fleet', 'quiet'];
 
 const documentSchema = z.strictObject({
-  /** Streams that drift: 100 in which a class is tripled, 100 at half brightness. */
+  /** 100 each: brightness halved on a device, a class tripled on a device, and on all of a fleet. */
   runs: z.number().int(),
   detected: z.number().int(),
   falseAlarmsPer100DeviceDays: z.number(),
 });
 
-interface Setting {
-  readonly reference: WindowSketch;
-  readonly field: readonly (readonly Seen[])[];
-  readonly days: number;
+interface World {
+  readonly images: readonly (readonly Seen[])[];
+  readonly shares: readonly number[];
 }
 
 export const benchmark: Benchmark<z.infer<typeof documentSchema>> = {
   about: 'drift that is raised within ten minutes, and false alarms of streams that do not drift',
-  options: { days: { type: 'string', default: '400' } },
+  options: {
+    days: { type: 'string', default: '1000' },
+    /** Only one part, since all take most of an hour: devices, fleet or quiet. */
+    part: { type: 'string', default: 'all' },
+  },
   document: documentSchema,
   async run({ values, note }) {
     const days = Number(values['days']);
-    if (!Number.isInteger(days) || days < QUIET_DAYS) {
-      throw new BenchError('BENCH_USAGE', `--days ${String(values['days'])}: at least 10 days.`);
+    const part = String(values['part']);
+    if (!Number.isInteger(days) || days < QUIET_DAYS || !PARTS.includes(part)) {
+      throw new BenchError('BENCH_USAGE', `--days: at least 10; --part: ${PARTS.join(', ')}.`);
     }
     const images = await seeImages();
-    const setting = {
-      reference: sketchOf(images.calibration),
-      field: byLabel(images.field),
-      days: DAYS_PER_FALSE_ALARM,
-    };
-    const bound = mostThatAnyTestDetects({
-      share: 1 / CLASSES,
-      factor: TRIPLED,
-      runs: (WITHIN_MINUTES * WINDOW_ITEMS) / RUN_LENGTH,
-      runsPerFalseAlarm: (DAYS_PER_FALSE_ALARM * 86_400) / RUN_LENGTH,
-    });
-    note(
-      `no test of one device can detect a tripled class in more than ${bound.toFixed(3)} of runs`,
-    );
-    const dark = delays(setting, 1, () => ({
-      images: byLabel(images.dark),
-      shares: classShares(CLASSES),
-    }));
-    note(`brightness halved: ${told(dark)}`);
-    const strict = { ...setting, days: FLEET_DEVICES };
-    const darkInFleet = delays(strict, 1, () => ({
-      images: byLabel(images.dark),
-      shares: classShares(CLASSES),
-    }));
-    note(`the same, one false alarm a day among ${FLEET_DEVICES} devices: ${told(darkInFleet)}`);
-    const tripled = TOGETHER.map((together) => {
-      const found = delays(setting, together, (run) => ({
-        images: setting.field,
-        shares: classShares(CLASSES, run % CLASSES, TRIPLED),
-      }));
-      note(`a class tripled on ${together} devices of a variant: ${told(found)}`);
-      return found;
-    });
-    const falseAlarms = quietAlarms(setting, days, note);
-    const counted = [dark, tripled[0] ?? []].flat();
+    const bets = DriftBets.on(sketchOf(images.calibration));
+    const setting = { bets, field: byLabel(images.field) };
+    const has = (one: string): boolean => part === 'all' || part === one;
+    const counted: number[] = [];
+    if (has('devices')) counted.push(...devices(setting, byLabel(images.dark), note));
+    if (has('fleet')) counted.push(...fleets(setting, note));
+    const alarms = has('quiet') ? quiet(setting, days, note) : 0;
     return {
       runs: counted.length,
       detected: counted.filter(inTime).length,
-      falseAlarmsPer100DeviceDays: (100 * falseAlarms) / days,
+      falseAlarmsPer100DeviceDays: (100 * alarms) / days,
     };
   },
 };
 
+type Note = (line: string) => void;
 const inTime = (delay: number): boolean => delay <= WITHIN_MINUTES;
+
+/** Drifts of one device. @returns the minutes to the alarm of those that are counted */
+function devices(setting: Setting, dark: World['images'], note: Note): number[] {
+  const bound = mostThatAnyTestDetects({
+    share: 1 / CLASSES,
+    factor: TRIPLED,
+    runs: (WITHIN_MINUTES * WINDOW_ITEMS) / RUN_LENGTH,
+    runsPerFalseAlarm: (DAYS_PER_FALSE_ALARM * 86_400) / RUN_LENGTH,
+  });
+  note(`no test of one device can detect a tripled class in more than ${bound.toFixed(3)} of runs`);
+  const atNight = (): World => ({ images: dark, shares: classShares(CLASSES) });
+  const brightness = delays(setting, DAYS_PER_FALSE_ALARM, atNight);
+  note(`brightness halved: ${told(brightness)}`);
+  const strict = delays(setting, FAMILY.deviceDays, atNight);
+  note(`the same within the family of ${FAMILY.devices} devices: ${told(strict)}`);
+  const tripled = delays(setting, DAYS_PER_FALSE_ALARM, (run) => ({
+    images: setting.field,
+    shares: classShares(CLASSES, run % CLASSES, TRIPLED),
+  }));
+  note(`a class tripled on one device: ${told(tripled)}`);
+  return [...strict, ...tripled];
+}
+
+/** A class tripled on devices of a fleet. @returns the minutes to the alarm where all have it */
+function fleets(setting: Setting, note: Note): number[] {
+  const rows = [
+    ...SHARES.map((share) => ({ devices: FLEET, drifting: Math.round(share * FLEET) })),
+    ...SMALL_FLEETS.map((devices) => ({ devices, drifting: devices })),
+  ];
+  let all: number[] = [];
+  for (const row of rows) {
+    const found = fleetDelays(setting, row, {
+      ...{ runs: RUNS, minutes: 3 * WITHIN_MINUTES, firstSeed: FIRST_SEED },
+      usual: classShares(CLASSES),
+      drifted: (run) => classShares(CLASSES, run % CLASSES, TRIPLED),
+    });
+    note(`a class tripled on ${row.drifting} of ${row.devices} devices: ${told(found)}`);
+    if (row.drifting === FLEET) all = found;
+  }
+  return all;
+}
+
+/** @returns false alarms at one in a hundred days of a device */
+function quiet(setting: Setting, days: number, note: Note): number {
+  const asked: Thresholds = { deviceDays: DAYS_PER_FALSE_ALARM, fleetDays: FAMILY.fleetDays };
+  const found = quietFleet(setting, {
+    ...{ devices: Math.ceil(days / QUIET_DAYS), days: QUIET_DAYS, asked },
+    ...{ shares: classShares(CLASSES), firstSeed: FIRST_SEED - 1 },
+    note,
+  });
+  note(
+    `${days} device-days without drift: ${found.alarms} alarms of devices, ${found.ofFleet} of the fleet; ` +
+      `most evidence of a device ${found.mostOfDevice.toFixed(1)} days, of the fleet ${found.mostOfFleet.toFixed(3)}`,
+  );
+  return found.alarms + found.ofFleet;
+}
 
 function told(found: readonly number[]): string {
   const sorted = [...found].sort((a, b) => a - b);
@@ -101,53 +137,22 @@ function told(found: readonly number[]): string {
 
 /** Minutes from the start of the drift to the alarm, of each run; infinite when none was raised. */
 function delays(
-  { reference, field, days }: Setting,
-  together: number,
-  drift: (run: number) => { images: readonly (readonly Seen[])[]; shares: readonly number[] },
+  { bets, field }: Setting,
+  daysPerFalseAlarm: number,
+  drift: (run: number) => World,
 ): number[] {
   return Array.from({ length: RUNS }, (_, run) => {
-    const watch = new DriftWatch(reference, days);
-    const streams = Array.from(
-      { length: together },
-      (__, device) => new DeviceStream(seededRandom(FIRST_SEED + 1000 * run + device)),
-    );
+    const watch = new DriftWatch(bets, daysPerFalseAlarm);
+    const stream = new DeviceStream(seededRandom(FIRST_SEED + 1000 * run));
     const before = { images: field, shares: classShares(CLASSES) };
     const after = drift(run);
     for (let minute = 1; minute <= BEFORE_MINUTES + WATCHED_MINUTES; minute += 1) {
       const { images, shares } = minute <= BEFORE_MINUTES ? before : after;
-      const window = new WindowSketch();
-      for (const stream of streams) window.merge(stream.window(images, shares));
-      const { alarm } = watch.take(window, WINDOW_DAYS);
+      const { alarm } = watch.take(stream.window(images, shares), WINDOW_DAYS);
       if (alarm && minute > BEFORE_MINUTES) return minute - BEFORE_MINUTES;
     }
     return Infinity;
   });
-}
-
-/** Alarms of streams that do not drift. */
-function quietAlarms(
-  { reference, field, days: asked }: Setting,
-  days: number,
-  note: (line: string) => void,
-): number {
-  const shares = classShares(CLASSES);
-  let alarms = 0;
-  for (let device = 0; device * QUIET_DAYS < days; device += 1) {
-    const watch = new DriftWatch(reference, asked);
-    const stream = new DeviceStream(seededRandom(FIRST_SEED - 1 - device));
-    let on = false;
-    let most = 0;
-    let family: string | null = null;
-    for (let at = 0; at < QUIET_DAYS / WINDOW_DAYS; at += 1) {
-      const verdict = watch.take(stream.window(field, shares), WINDOW_DAYS);
-      if (verdict.alarm && !on) alarms += 1;
-      on = verdict.alarm;
-      family = verdict.family ?? family;
-      most = Math.max(most, verdict.evidenceDays);
-    }
-    note(`device ${device}: most evidence ${most.toFixed(2)} days, ${family ?? 'no alarm'}`);
-  }
-  return alarms;
 }
 
 function sketchOf(images: Images['calibration']): WindowSketch {

@@ -1,15 +1,24 @@
+import { seededRandom } from '@espalier/dataset';
+import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import { encodeMessage, upTopic, type Telemetry } from '@espalier/protocol';
 
 const RELEASE = 'rel-bench';
 const VARIANTS = 4;
 /** Of messages: the number within the run is what each is known by. */
 const PREFIX = 'bench-message-';
+const INFERENCES = 50;
+const CLASSES = 10;
+/** Different sketches, each used by many reports in turn. */
+const SKETCHES = 500;
 
 /** Id of a device of the benchmark. */
 export const deviceIdOf = (device: number): string => `bench-${String(device).padStart(5, '0')}`;
 
 /** Message number of an id. */
 export const sequenceOf = (messageId: string): number => Number(messageId.slice(PREFIX.length));
+
+/** Sketches of windows of images in three channels and ten classes, as agents make them. */
+export const sketches: readonly string[] = makeSketches();
 
 /** A telemetry message, with figures that vary a little. */
 export function reportOf(
@@ -24,12 +33,12 @@ export function reportOf(
     generation: 1,
     running: {
       releaseId: RELEASE,
-      variantId: `v-${device % VARIANTS}`,
+      variantId: variantIdOf(device),
       modelSha256: 'a'.repeat(64),
     },
     from: new Date(now - 5_000).toISOString(),
     to: new Date(now).toISOString(),
-    inferences: 50,
+    inferences: INFERENCES,
     errors: 0,
     latencyMs: { p50: 10 * vary, p95: 14 * vary, max: 20 * vary, mean: 11 * vary },
     memory: { rssBytes: 80 * 2 ** 20, modelBytes: 12 * 2 ** 20 },
@@ -37,7 +46,28 @@ export function reportOf(
     restarts: 0,
     emulatedSlowdown: null,
     durationMs: 5_000,
+    sketch: sketches[sequence % SKETCHES] ?? '',
   };
   const bytes = encodeMessage({ id, sentAt: new Date(now).toISOString(), epoch: 0 }, window);
   return { id, topic: upTopic(deviceId, 'telemetry'), payload: Buffer.from(bytes) };
+}
+
+/** The variant that a device of the benchmark runs. */
+export const variantIdOf = (device: number): string => `v-${device % VARIANTS}`;
+
+function makeSketches(): string[] {
+  const random = seededRandom(1);
+  const spread = (): number => random.next() + random.next() + random.next() - 1.5;
+  const memory = new StreamMemory();
+  return Array.from({ length: SKETCHES }, () => {
+    const sketch = new WindowSketch();
+    for (let item = 0; item < INFERENCES; item += 1) {
+      const brightness = spread();
+      const channelMeans = [0, 1, 2].map(() => brightness + spread() / 8);
+      const output = { predicted: random.integer(CLASSES), confidence: 4 + 2 * spread() };
+      sketch.add({ channelMeans, brightness, contrast: 1 + spread() / 4 }, output, memory);
+      sketch.latencyMs.add(11 * Math.exp(spread() / 4));
+    }
+    return encodeSketch(sketch);
+  });
 }

@@ -5,7 +5,9 @@ export {
   estimatedAccuracy,
   type ConfidenceThreshold,
 } from './drift/accuracy-estimate.js';
+export { DriftBets, type BetSettings, type ItemsAsOne } from './drift/bets.js';
 export { DriftWatch, type DriftVerdict } from './drift/drift-watch.js';
+export { FleetWatch, type FleetVerdict } from './drift/fleet-watch.js';
 export { FAMILIES, type Family } from './drift/families.js';
 export { stabilityIndex } from './drift/stability-index.js';
 export { EvidenceError } from './errors.js';

@@ -1,50 +1,32 @@
+import { EvidenceError } from '../errors.js';
 import { Dependence } from '../sketch/dependence.js';
 import { CLASS_BUCKETS, type WindowSketch } from '../sketch/window-sketch.js';
-import { countIn, eventsOf, FAMILIES, type DriftEvent, type Family } from './families.js';
+import type { DriftBets, ItemsAsOne } from './bets.js';
+import { FamilySums, type Family } from './families.js';
 
-/** By how much the odds of an event may have grown or shrunk for it to be looked for. */
-const ODDS_RATIOS = [4, 2, 16, 0.5, 0.25];
-/** Standard errors that the reference's own share may be off without that being drift. */
-const REFERENCE_ERRORS = 2;
 /** Items, each counted once for its run, that must be seen before there is a verdict. */
 const LEAST_EFFECTIVE_ITEMS = 30;
 /** How hang-together is known is forgotten by halves after so many items. */
 const REMEMBERED_ITEMS = 2 ** 17;
-/** Shares are kept from 0 and 1, where a bet would be on certainty. */
-const SMALLEST_SHARE = 1e-4;
 /** An alarm holds until the evidence is down to this share of what raised it. */
 const RELEASE = Math.exp(-3);
 /** Evidence beyond the alarm by this factor is not kept, so that an alarm ends when drift does. */
 const MOST_OVER = Math.exp(3);
 
-/** A bet that the share of an event has moved to another one: what each item adds to its evidence. */
-interface Bet {
-  readonly hit: number;
-  readonly miss: number;
-  readonly weight: number;
-  /** The Shiryaev-Roberts sum, in days. */
-  sum: number;
-}
-
-interface Watched {
-  readonly family: Family;
-  readonly event: DriftEvent;
-  readonly bets: Bet[];
-}
-
 /** What a watch makes of a window. */
 export interface DriftVerdict {
   /** Whether the alarm is on. */
   readonly alarm: boolean;
-  /** What drifts the most, where the alarm is on. */
+  /** What most of the evidence is of; null while there is none. */
   readonly family: Family | null;
   /**
    * Evidence in days: on average it is at most the days that passed since the watch began, if nothing
    * drifts, and the alarm is raised where it reaches the days asked for.
    */
   readonly evidenceDays: number;
-  /** Items that count as one, of classes and of brightness. */
-  readonly itemsAsOne: { readonly outputs: number; readonly inputs: number };
+  readonly itemsAsOne: ItemsAsOne;
+  /** Whether enough was seen to judge at all. */
+  readonly judges: boolean;
 }
 
 /**
@@ -56,52 +38,85 @@ export interface DriftVerdict {
  *
  * Items that come in runs are not so many witnesses. Each counts as one over the number of items that
  * count as one, which follows from the stream's autocorrelation; with runs of equal length that is
- * exactly their length. A likelihood ratio to that power stays fair for any mixture within a run,
- * since it is convex in the run's share (Hoeffding 1963).
+ * exactly their length.
  *
- * State is some kilobytes and need not be kept over a restart: the sums begin anew, and stay valid.
+ * Its {@link state} is some kilobytes, the same however long it watches.
  */
 export class DriftWatch {
-  readonly #watched: readonly Watched[];
   readonly #dependence = new Dependence();
   readonly #classes = new Float64Array(CLASS_BUCKETS);
+  /** The Shiryaev-Roberts sum of each bet, in days. */
+  readonly #sums: Float32Array;
   #alarm = false;
 
-  /**
-   * @param reference sketch of what the model was made for
-   * @param daysPerFalseAlarm days of the stream from one false alarm to the next, at least
-   */
+  /** @param daysPerFalseAlarm days of the stream from one false alarm to the next, at least */
   constructor(
-    reference: WindowSketch,
+    private readonly bets: DriftBets,
     private readonly daysPerFalseAlarm: number,
   ) {
-    const families = FAMILIES.map((family) => ({
-      family,
-      events: eventsOf(family, reference),
-    })).filter(({ events }) => events.length > 0);
-    this.#watched = families.flatMap(({ family, events }) => {
-      const weight = 1 / (families.length * events.length * ODDS_RATIOS.length);
-      return events.map((event) => ({ family, event, bets: betsOn(event, reference, weight) }));
-    });
+    this.#sums = new Float32Array(bets.length);
+  }
+
+  /**
+   * Goes on from what {@link state} gave.
+   * @throws EvidenceError SKETCH_INVALID when that is of other bets, or no state
+   */
+  static restore(bets: DriftBets, daysPerFalseAlarm: number, state: string): DriftWatch {
+    const watch = new DriftWatch(bets, daysPerFalseAlarm);
+    const bytes = Buffer.from(state, 'base64');
+    const wide = [...watch.#dependence.sums(), watch.#classes];
+    const length =
+      1 + watch.#sums.byteLength + wide.reduce((sum, part) => sum + part.byteLength, 0);
+    if (bytes.length !== length) {
+      throw new EvidenceError('SKETCH_INVALID', 'The state of a watch is not of these bets.');
+    }
+    watch.#alarm = bytes[0] === 1;
+    let at = 1;
+    for (let bet = 0; bet < watch.#sums.length; bet += 1, at += 4) {
+      watch.#sums[bet] = bytes.readFloatLE(at);
+    }
+    const restored = wide.map((part) => part.map(() => bytes.readDoubleLE((at += 8) - 8)));
+    watch.#dependence.restore(restored);
+    watch.#classes.set(restored.at(-1) ?? []);
+    return watch;
+  }
+
+  /** All that the watch knows of its stream, as base64. */
+  state(): string {
+    const wide = [...this.#dependence.sums(), this.#classes];
+    const size = wide.reduce((sum, part) => sum + part.byteLength, 0);
+    const bytes = Buffer.alloc(1 + this.#sums.byteLength + size);
+    bytes[0] = this.#alarm ? 1 : 0;
+    let at = 1;
+    for (const sum of this.#sums) at = bytes.writeFloatLE(sum, at);
+    for (const part of wide) for (const value of part) at = bytes.writeDoubleLE(value, at);
+    return bytes.toString('base64');
   }
 
   /** Takes the next window of the stream, which lasted so many days. */
   take(sketch: WindowSketch, days: number): DriftVerdict {
+    return this.takeCounted(sketch, this.bets.count(sketch), days);
+  }
+
+  /** {@link take} where the window was counted already. */
+  takeCounted(sketch: WindowSketch, counted: Float64Array, days: number): DriftVerdict {
     this.#remember(sketch);
-    const outputs = this.#dependence.classEffect(chanceOfEqual(this.#classes));
-    const inputs = this.#dependence.levelEffect();
-    if (days > 0 && this.#dependence.items >= LEAST_EFFECTIVE_ITEMS * Math.max(outputs, inputs)) {
-      for (const { family, event, bets } of this.#watched) {
-        const { hits, of } = countIn(sketch, event);
-        const asOne = effectOn(family, outputs, inputs);
-        for (const bet of bets) {
-          const gain = (hits * bet.hit + (of - hits) * bet.miss) / asOne;
-          const most = (this.daysPerFalseAlarm * MOST_OVER) / bet.weight;
-          bet.sum = Math.min(most, (bet.sum + days) * Math.exp(gain));
-        }
+    const itemsAsOne = {
+      outputs: this.#dependence.classEffect(chanceOfEqual(this.#classes)),
+      inputs: this.#dependence.levelEffect(),
+    };
+    const most = Math.max(itemsAsOne.outputs, itemsAsOne.inputs);
+    const judges = days > 0 && this.#dependence.items >= LEAST_EFFECTIVE_ITEMS * most;
+    if (judges) {
+      const gains = this.bets.gains(counted, itemsAsOne);
+      const [sums, { weights }] = [this.#sums, this.bets];
+      for (let at = 0; at < gains.length; at += 1) {
+        const kept = (this.daysPerFalseAlarm * MOST_OVER) / (weights[at] ?? 1);
+        const grown = ((sums[at] ?? 0) + days) * Math.exp(gains[at] ?? 0);
+        sums[at] = Math.min(kept, grown);
       }
     }
-    return { ...this.#judge(), itemsAsOne: { outputs, inputs } };
+    return { ...this.#judge(), itemsAsOne, judges };
   }
 
   #remember({ dependence, classes }: WindowSketch): void {
@@ -114,51 +129,16 @@ export class DriftWatch {
     this.#classes.forEach((count, bucket) => (this.#classes[bucket] = count / 2));
   }
 
-  #judge(): Omit<DriftVerdict, 'itemsAsOne'> {
-    let evidenceDays = 0;
-    const byFamily = new Map<Family, number>();
-    for (const { family, bets } of this.#watched) {
-      const own = bets.reduce((sum, bet) => sum + bet.weight * bet.sum, 0);
-      byFamily.set(family, (byFamily.get(family) ?? 0) + own);
-      evidenceDays += own;
+  #judge(): Pick<DriftVerdict, 'alarm' | 'family' | 'evidenceDays'> {
+    const byFamily = new FamilySums();
+    const [sums, { families, weights }] = [this.#sums, this.bets];
+    for (let at = 0; at < sums.length; at += 1) {
+      byFamily.add(families[at] ?? 0, (weights[at] ?? 0) * (sums[at] ?? 0));
     }
+    const evidenceDays = byFamily.total;
     this.#alarm = evidenceDays >= this.daysPerFalseAlarm * (this.#alarm ? RELEASE : 1);
-    const [largest] = [...byFamily].sort(([, a], [, b]) => b - a);
-    return {
-      alarm: this.#alarm,
-      family: this.#alarm ? (largest?.[0] ?? null) : null,
-      evidenceDays,
-    };
+    return { alarm: this.#alarm, family: byFamily.largest, evidenceDays };
   }
-}
-
-/** Classes hang together as classes do, inputs as brightness does; confidence as either. */
-function effectOn(family: Family, outputs: number, inputs: number): number {
-  if (family === 'classes') return outputs;
-  return family === 'confidence' ? Math.max(outputs, inputs) : inputs;
-}
-
-function betsOn(event: DriftEvent, reference: WindowSketch, weight: number): Bet[] {
-  const { hits, of } = countIn(reference, event);
-  return ODDS_RATIOS.map((ratio) => {
-    const share = boundOf(hits / of, of, ratio > 1 ? 1 : -1);
-    const other = (share * ratio) / (1 - share + share * ratio);
-    return {
-      hit: Math.log(other / share),
-      miss: Math.log((1 - other) / (1 - share)),
-      weight,
-      sum: 0,
-    };
-  });
-}
-
-/** The share that a reference of so many items still speaks for, on one side (Wilson's score). */
-function boundOf(share: number, of: number, side: 1 | -1): number {
-  const z = REFERENCE_ERRORS;
-  const middle = share + (z * z) / (2 * of);
-  const spread = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));
-  const bound = (middle + side * spread) / (1 + (z * z) / of);
-  return Math.min(1 - SMALLEST_SHARE, Math.max(SMALLEST_SHARE, bound));
 }
 
 /** Chance that two items are of one class, if they have nothing to do with each other. */

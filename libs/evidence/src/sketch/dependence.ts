@@ -114,6 +114,19 @@ export class Dependence {
     return effect * (1 + 2 * Math.sqrt(effect / Math.max(1, this.items)));
   }
 
+  /** All sums, which may be fractions once they were weighed; {@link restore} takes them. */
+  sums(): Float64Array[] {
+    const single = Float64Array.of(this.items, this.levelSum, this.levelSquares);
+    return [single, this.pairs, this.equal, this.products];
+  }
+
+  restore([single, pairs, equal, products]: readonly Float64Array[]): void {
+    [this.items = 0, this.levelSum = 0, this.levelSquares = 0] = single ?? [];
+    this.pairs.set(pairs ?? []);
+    this.equal.set(equal ?? []);
+    this.products.set(products ?? []);
+  }
+
   write(out: VarintWriter): void {
     out.unsigned(this.items);
     out.signed(this.levelSum);

@@ -20,7 +20,12 @@ export class Histogram {
   }
 
   merge(other: Histogram): void {
-    for (const [bin, count] of other.#counts) this.add(bin, count);
+    other.#counts.forEach((count, bin) => this.add(bin, count));
+  }
+
+  /** Gives each bin that holds something, in no order. */
+  forEach(take: (bin: number, count: number) => void): void {
+    this.#counts.forEach((count, bin) => take(bin, count));
   }
 
   /** Bins that hold something, from the least, with their counts. */
