@@ -8,6 +8,12 @@ import type { ServerProcess } from './server-process.js';
 
 const AGENT = fileURLToPath(new URL('../../agent/dist/main.js', import.meta.url));
 
+/** A module loaded before the agent, and what tells it what to do. */
+export interface Preload {
+  readonly module: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** The built agent as a process of its own, in a folder of its own. */
 export class AgentProcess {
   log = '';
@@ -28,11 +34,12 @@ export class AgentProcess {
     name: string,
     flags: readonly string[] = [],
     labels: Record<string, string> = {},
+    preload?: Preload,
   ): Promise<AgentProcess> {
     const { token } = await server.ok<{ token: string }>('POST', '/api/v1/claim-tokens', {
       labels,
     });
-    return AgentProcess.with(token, server, name, flags);
+    return AgentProcess.with(token, server, name, flags, preload);
   }
 
   /** Starts it with a claim token that it has. */
@@ -41,16 +48,18 @@ export class AgentProcess {
     server: ServerProcess,
     name: string,
     flags: readonly string[] = [],
+    preload?: Preload,
   ): AgentProcess {
     const folder = mkdtempSync(join(tmpdir(), 'espalier-agent-'));
     const child = spawn(
       process.execPath,
       [
+        ...(preload ? ['--import', preload.module] : []),
         AGENT,
         ...['--server', server.url, '--token', token, '--name', name],
         ...['--quick-profile', '--state-dir', folder, ...flags],
       ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'], env: { ...process.env, ...preload?.env } },
     );
     return new AgentProcess(name, folder, child);
   }

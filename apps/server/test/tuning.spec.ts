@@ -1,10 +1,14 @@
 import { jest } from '@jest/globals';
-import { KERNELS, type Budget } from '@espalier/protocol';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { KERNELS, type Budget, type Telemetry } from '@espalier/protocol';
 import type { PlanPreview, PlanView, ProposalView } from '../src/tuning/schemas.js';
 import { AgentProcess } from './agent-process.js';
 import { profileOf, ScriptedDevice } from './scripted-device.js';
 import { ServerProcess } from './server-process.js';
-import { uploadSmall } from './small-model.js';
+import { smallFiles, uploadSmall } from './small-model.js';
 import { makeCandidates } from './walkthrough.js';
 
 jest.setTimeout(240_000);
@@ -167,6 +171,67 @@ describe('tuning that goes on', () => {
       { deviceId: device.id, cause: 'latency', from: best.candidateId },
     ]);
     await runs(device.id, newest!.causes[0]!.to!);
+  });
+
+  it('re-plans a real agent whose runs take at least twice as long as predicted, after five windows', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'espalier-slow-'));
+    const file = join(folder, 'run-ms');
+    const input = join(folder, 'input.npz');
+    writeFileSync(input, smallFiles().evaluation);
+    const often = ['--inference-interval-ms', '10', '--telemetry-interval-ms', '500'];
+    const module = fileURLToPath(new URL('./slow-runtime.mjs', import.meta.url));
+    agents.push(
+      await AgentProcess.start(
+        server,
+        'strained',
+        ['--input', input, ...often],
+        { site: 'strained' },
+        {
+          ...{ module, env: { ESPALIER_RUN_MS_FILE: file } },
+        },
+      ),
+    );
+    const { devices } = await server.until<{ devices: { id: string; state: string }[] }>(
+      '/api/v1/devices?selector=site%3Dstrained',
+      (page) => page.devices[0]?.state === 'ready',
+    );
+    const id = devices[0]!.id;
+    const plan = await server.ok<PlanView>('POST', '/api/v1/plans', {
+      ...{ modelId, selector: 'site=strained' },
+    });
+    const { options } = (
+      await server.ok<PlanPreview>('POST', '/api/v1/plans/preview', {
+        ...{ modelId, selector: 'site=strained' },
+      })
+    ).assignments[0]!;
+    const best = options.find(({ excludedBy }) => excludedBy === null)!;
+    const { predicted, high } = best.latencyMs;
+    await setBudget(id, { latencyP95Ms: 1.5 * high });
+    writeFileSync(file, String(Math.max(2 * predicted, 1.1 * high)));
+    const releaseId = await releaseAll([plan.id]);
+    await server.ok('POST', '/api/v1/policies', {
+      ...{ releaseId, selector: 'site=strained', push: true, rollout: ROLLOUT },
+    });
+
+    const { proposals: found } = await server.until<{ proposals: ProposalView[] }>(
+      '/api/v1/proposals',
+      (page) =>
+        page.proposals.some(({ causes }) =>
+          causes.some(({ cause, deviceId }) => cause === 'latency' && deviceId === id),
+        ),
+    );
+    const replanned = found.find(({ causes }) => causes[0]!.cause === 'latency')!;
+    expect(replanned.causes).toMatchObject([{ deviceId: id, from: best.candidateId }]);
+    const { windows } = await server.ok<{ windows: Telemetry[] }>(
+      'GET',
+      `/api/v1/devices/${id}/telemetry`,
+    );
+    const before = windows.filter(
+      ({ running, to }) => running?.variantId === best.candidateId && to <= replanned.createdAt,
+    );
+    expect(before.length).toBeGreaterThanOrEqual(5);
+    expect(before.reduce((sum, { inferences }) => sum + inferences, 0)).toBeGreaterThanOrEqual(100);
+    rmSync(folder, { recursive: true });
   });
 
   it('plans by the budget of the fleet, of labels and of the device, the nearest first', async () => {
