@@ -26,10 +26,15 @@ function head({ x, y }: Dataset, count: number): Dataset {
 }
 
 /** A data set with one bad value in its first sample. */
-function withNaN({ x, ...rest }: Dataset): Dataset {
+function withValue({ x, ...rest }: Dataset, value: number): Dataset {
   const data = Float32Array.from(x.data as Uint8Array);
-  data[3] = NaN;
+  data[3] = value;
   return { ...rest, x: { dtype: 'float32', dims: [x.dims[0]!, 1, 28, 28], data } };
+}
+
+/** As many samples, each value of them the same. */
+function constant({ x, ...rest }: Dataset, value: number): Dataset {
+  return { ...rest, x: { ...x, data: new Uint8Array(x.data.length).fill(value) } };
 }
 
 const model = new Uint8Array(example('fashion-mobilenetv2.onnx'));
@@ -67,6 +72,17 @@ describe('compressing to a share of the multiply-accumulates', () => {
     const groups = Object.values(result.report.variant.groups);
     expect(groups.some(({ of, kept }) => kept.length < of)).toBe(true);
     expect(groups.every(({ of, kept }) => kept.length > 0 && kept.every((i) => i < of))).toBe(true);
+  });
+
+  it('reports the front that it walked: predictions that fall with the work, and the variant', () => {
+    const { front, variant } = result.report;
+    const of = (kind: string) => front!.points.filter((point) => point.kind === kind);
+    expect(of('variant')).toEqual([expect.objectContaining({ macs: variant.macs })]);
+    const predicted = of('predicted').sort((a, b) => a.macs - b.macs);
+    expect(predicted.length).toBeGreaterThan(8);
+    const losses = predicted.map(({ loss }) => loss);
+    expect(losses.at(-1)).toBe(0);
+    expect(losses[0]).toBeGreaterThan(losses[Math.floor(losses.length / 2)]!);
   });
 
   it('writes a file whose accuracy in ONNX Runtime is the reported one', async () => {
@@ -142,7 +158,23 @@ describe('compressing to a share of the multiply-accumulates', () => {
       'COMPRESS_GOAL_INVALID',
     ],
     ['a sparsity over 1', { sparsity: 2 }, 'COMPRESS_GOAL_INVALID'],
-    ['a sample that is not finite', { calibration: withNaN(calibration) }, 'COMPRESS_NOT_FINITE'],
+    ['a sample with NaN', { calibration: withValue(calibration, NaN) }, 'COMPRESS_NOT_FINITE'],
+    ['an infinite one', { calibration: withValue(calibration, Infinity) }, 'COMPRESS_NOT_FINITE'],
+    [
+      'a sample to evaluate on that is not finite',
+      { evaluation: withValue(evaluation, -Infinity) },
+      'COMPRESS_NOT_FINITE',
+    ],
+    [
+      'samples that are all zero',
+      { calibration: constant(calibration, 0) },
+      'COMPRESS_CALIBRATION',
+    ],
+    [
+      'samples that are all the same',
+      { calibration: constant(calibration, 77) },
+      'COMPRESS_CALIBRATION',
+    ],
     [
       'labels of classes that the model does not have',
       { calibration: { ...calibration, y: calibration.y!.map((label) => label + 5) } },

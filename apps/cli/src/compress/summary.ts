@@ -37,7 +37,7 @@ export function reportText(
           'output differs',
           '',
           String(Number(fidelity.meanSquaredError.toPrecision(3))),
-          `mean square, ${count(fidelity.samples)} samples`,
+          `mean square${ofVariance(fidelity)}, ${count(fidelity.samples)} samples`,
         ],
   );
   if (latencyMs) {
@@ -47,11 +47,18 @@ export function reportText(
   const parts = [
     table(terminal, ['', 'before', `after (${variant.precision})`, ''], rows, { right: [1, 2] }),
   ];
+  if (report.warnings.length > 0)
+    parts.push(
+      report.warnings.map((line) => terminal.colors.yellow(`Warning: ${line}`)).join('\n'),
+    );
   if (report.goals.length > 0) parts.push(goalsText(report.goals, terminal));
   if (report.obstacles.length > 0) parts.push(['In the way:', ...report.obstacles].join('\n'));
   parts.push(`${folder}/model.onnx and report.json, in ${duration(report.seconds.total)}`);
   return parts.join('\n\n');
 }
+
+const ofVariance = ({ ofVariance: share }: CompressionReport['fidelity']): string =>
+  share === undefined ? '' : `, ${percent(share, 2)} of the variance`;
 
 function goalsText(goals: CompressionReport['goals'], { colors }: Pick<Terminal, 'colors'>) {
   return goals

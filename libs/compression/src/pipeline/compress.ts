@@ -7,37 +7,22 @@ import { obstaclesOf } from '../report/obstacles.js';
 import { fidelityOf, pairedQuality } from '../report/quality.js';
 import { referenceOf } from '../report/reference.js';
 import { type CompressionReport, REPORT_SCHEMA_VERSION } from '../report/report.js';
+import { warningsOf } from '../report/warnings.js';
 import { tensorSegments } from '../weights/index.js';
-import type { Choices } from '../search/allocate.js';
-import { denseWidths, droppedAt, removedAt, type Widths } from '../search/widths.js';
+import { denseWidths, droppedAt, removedAt } from '../search/widths.js';
 import { samplesFor } from '../statistics/samples.js';
-import { achievedGoals, isDear, limitsCost, proposeWidths, widthsAtMacs } from './goals.js';
-import { refineChoices } from './refinement.js';
+import { chooseVariant, measuredOf } from './choose-variant.js';
+import { achievedGoals } from './goals.js';
 import {
   checkRequest,
   type CompressHooks,
   type CompressRequest,
   type CompressResult,
-  type Precision,
 } from './request.js';
 import { Stopwatch } from './stopwatch.js';
-import { makeVariant, type Variant } from './variant.js';
+import type { Variant } from './variant.js';
+import { walkedFront } from './walked-front.js';
 import { openWorkbench, type Workbench } from './workbench.js';
-
-/** Tries at a size, RAM or latency goal that the finished variant missed, each tighter by its miss. */
-const TIGHTENINGS = 3;
-
-/** Nats on the gate split below which another allocation is not worth its time. */
-const SMALL_LOSS = 0.02;
-
-/** Most neighbours of a proposal that are measured, where proposing is cheap. */
-const NEIGHBOURS = 8;
-
-/** Halvings of the search for the smallest variant within an accuracy drop. */
-const BISECTIONS = 5;
-
-/** Most points of 100 that int8 may cost on the gate split before `auto` prefers fp32. */
-const AUTO_INT8_POINTS = 1;
 
 /**
  * Compresses a model without training: search, cut, refit, and where asked for weight pruning and
@@ -52,133 +37,31 @@ export async function compress(
   const watch = new Stopwatch(() => performance.now());
   const bench = await openWorkbench(request, watch, hooks);
   try {
-    const variant = await chooseVariant(bench, request, watch, hooks);
-    return await finish(bench, variant, request, watch);
+    const chosen = await chooseVariant(bench, request, watch, hooks);
+    const front = await watch.time('front', () => walkedFront(bench, chosen));
+    return await finish(bench, chosen.variant, request, watch, front);
   } finally {
     await bench.engine.release();
   }
 }
 
-async function chooseVariant(
-  bench: Workbench,
-  request: CompressRequest,
-  watch: Stopwatch,
-  hooks: CompressHooks,
-): Promise<Variant> {
-  if (request.precision !== 'auto')
-    return variantFor(bench, request, request.precision, watch, hooks);
-  const [fp32, int8] = [
-    await variantFor(bench, request, 'fp32', watch, hooks),
-    await variantFor(bench, request, 'int8', watch, hooks),
-  ];
-  const points = 100 * ((fp32.accuracy ?? 0) - (int8.accuracy ?? 0));
-  const harmless =
-    fp32.accuracy === null ? int8.loss <= 2 * fp32.loss + 0.01 : points <= AUTO_INT8_POINTS;
-  const slower =
-    request.latency && request.latency(int8.model, 'int8') > request.latency(fp32.model, 'fp32');
-  const missed = (variant: Variant): boolean => misses(bench, request, variant) > 1;
-  if (missed(fp32) !== missed(int8)) return missed(fp32) ? int8 : fp32;
-  return harmless && !slower ? int8 : fp32;
-}
-
-/** The variant of one precision: to the cost goals, or as small as the accuracy goal allows. */
-async function variantFor(
-  bench: Workbench,
-  request: CompressRequest,
-  precision: Precision,
-  watch: Stopwatch,
-  hooks: CompressHooks,
-): Promise<Variant> {
-  const make = (widths: Widths): Promise<Variant> =>
-    makeVariant(
-      bench,
-      { widths, precision, sparsity: request.sparsity ?? 0, isaSafe: request.isaSafe ?? true },
-      watch,
-      hooks,
-    );
-  if (limitsCost(request.goals)) {
-    const propose = (choices: readonly Choices[], slack: number): Promise<Widths> =>
-      watch.time('search', () => proposeWidths(bench, choices, request, precision, slack).widths);
-    const first = await propose(bench.choices, 1);
-    const plan = { widths: first, precision: 'fp32', sparsity: 0, isaSafe: true } as const;
-    const { loss } = await makeVariant(bench, plan, watch, hooks);
-    const neighbours = isDear(request.goals) ? 0 : NEIGHBOURS;
-    const choices =
-      loss < SMALL_LOSS
-        ? bench.choices
-        : await watch.time('refine', () =>
-            refineChoices(bench, (offered) => propose(offered, 1), neighbours, hooks),
-          );
-    let slack = 1;
-    let variant: Variant | undefined;
-    for (let attempt = 0; attempt <= TIGHTENINGS; attempt++) {
-      variant = await make(await propose(choices, slack));
-      const miss = misses(bench, request, variant);
-      if (miss <= 1) break;
-      slack *= 0.99 / miss;
-    }
-    if (variant) return variant;
-  }
-  const drop = request.goals.find(({ name }) => name === 'max-accuracy-drop')?.target;
-  return drop === undefined ? make([]) : smallestWithin(bench, drop, make);
-}
-
-/** Largest share of any cost goal's target that a finished variant takes. */
-function misses(bench: Workbench, request: CompressRequest, variant: Variant): number {
-  const cost = request.goals.filter(({ name }) => name !== 'max-accuracy-drop');
-  const reached = achievedGoals(cost, measuredOf(bench, request, variant, undefined));
-  return reached.reduce((worst, { achieved, target }) => Math.max(worst, achieved / target), 0);
-}
-
-function measuredOf(
-  bench: Workbench,
-  request: CompressRequest,
-  variant: Variant,
-  accuracyDrop: number | undefined,
-): Parameters<typeof achievedGoals>[1] {
-  return {
-    original: bench.original,
-    variant: variant.model,
-    bytes: writeModel(variant.model).length,
-    latencyMs: request.latency?.(variant.model, variant.plan.precision),
-    accuracyDrop,
-  };
-}
-
-async function smallestWithin(
-  bench: Workbench,
-  drop: number,
-  make: (widths: Widths) => Promise<Variant>,
-): Promise<Variant> {
-  let best = await make([]);
-  const before = best.accuracy;
-  let [low, high] = [0.1, 1];
-  for (let i = 0; i < BISECTIONS; i++) {
-    const ratio = (low + high) / 2;
-    const variant = await make(widthsAtMacs(bench, ratio).widths);
-    const lost =
-      before === null || variant.accuracy === null
-        ? 100 * variant.loss
-        : 100 * (before - variant.accuracy);
-    if (lost <= drop) [best, high] = [variant, ratio];
-    else low = ratio;
-  }
-  return best;
-}
-
-/** Writes, encodes, and only then evaluates. */
+/**
+ * Writes, encodes, and only then evaluates.
+ * @param front that the search walked; null for a variant of a front that is reported as a whole
+ */
 export async function finish(
   bench: Workbench,
   variant: Variant,
   request: CompressRequest,
   watch: Stopwatch,
+  front: CompressionReport['front'],
 ): Promise<CompressResult> {
   const bytes = writeModel(variant.model);
   const encoded = await watch.time('encode', () =>
     encodeArtifact(bytes, 'best', tensorSegments(bytes)),
   );
   const artifact = { ...encoded, sha256: sha256(encoded.bytes) };
-  const { quality, fidelity, reference } = await watch.time('evaluate', () =>
+  const { quality, fidelity, reference, warnings } = await watch.time('evaluate', () =>
     evaluateOnce(bench, variant, request),
   );
   const latencyMs = request.latency
@@ -213,6 +96,7 @@ export async function finish(
     reference,
     latencyMs,
     goals,
+    warnings,
     stages: [...variant.stages],
     sensitivity: bench.groups.map(({ group }, g) => ({
       group: group.name,
@@ -221,6 +105,7 @@ export async function finish(
         loss: bench.choices[g]?.losses[i] ?? 0,
       })),
     })),
+    front,
     seconds: watch.report,
   };
   const report = { ...found, obstacles: obstaclesOf(found, bench.channels.groups) };
@@ -239,7 +124,7 @@ async function evaluateOnce(
   bench: Workbench,
   variant: Variant,
   request: CompressRequest,
-): Promise<Pick<CompressionReport, 'quality' | 'fidelity' | 'reference'>> {
+): Promise<Pick<CompressionReport, 'quality' | 'fidelity' | 'reference' | 'warnings'>> {
   const settings = { ...bench.settings, output: bench.output.name };
   const dataset = request.evaluation;
   const samples = dataset ? samplesFor(bench.model, dataset, request.card) : bench.samples;
@@ -249,7 +134,8 @@ async function evaluateOnce(
     : bench.gateReference;
   const after = await outputsOf(variant.model, samples, indices, settings);
   const labels = dataset?.y;
-  const labelled = labels && bench.output.task === 'classification';
+  const classifies = bench.output.task === 'classification';
+  const labelled = labels && classifies;
   const quality = labelled ? pairedQuality(before, after, labels, request.card?.labels) : null;
   return {
     quality,
@@ -260,7 +146,18 @@ async function evaluateOnce(
       card: request.card,
       accuracy: dataset ? (quality?.after ?? null) : variant.accuracy,
     }),
+    warnings: classifies
+      ? [
+          ...gateWarnings(bench),
+          ...(dataset ? warningsOf(before, labels, 'evaluation samples') : []),
+        ]
+      : [],
   };
+}
+
+function gateWarnings({ gateReference, gate, samples: { labels } }: Workbench): string[] {
+  const truth = labels && gate.map((i) => labels[i] ?? -1);
+  return warningsOf(gateReference, truth, 'held-back calibration samples');
 }
 
 const LATENCY_RUNS = 50;

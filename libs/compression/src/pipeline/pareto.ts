@@ -52,7 +52,7 @@ export async function compressPareto(
           isaSafe: request.isaSafe ?? true,
         };
         const variant = await makeVariant(bench, plan, watch, hooks);
-        const result = await finish(bench, variant, { ...request, goals: [] }, watch);
+        const result = await finish(bench, variant, { ...request, goals: [] }, watch, null);
         const share = Math.round(
           (100 * countModel(variant.model).macs) / Math.max(countModel(bench.original).macs, 1),
         );

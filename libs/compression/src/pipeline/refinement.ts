@@ -50,7 +50,7 @@ export async function refineChoices(
     const widths = await propose(choices);
     if (!(await weigh(choices, widths)) || round === ROUNDS) break;
     choices = await measuredLoss.refine(choices, widths, progress);
-    blocks ??= await measuredLoss.ofBlocks();
+    blocks ??= await measuredLoss.ofBlocks(bench.choices.slice(groups.length));
     choices = [...choices.slice(0, groups.length), ...blocks];
   }
   const from = best?.choices ?? choices;

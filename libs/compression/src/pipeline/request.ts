@@ -109,10 +109,35 @@ export function checkRequest(request: CompressRequest): void {
       `--sparsity ${sparsity} is not between 0 and 0.95.`,
     );
   }
-  if (request.calibration.count < 8) {
-    throw new CompressionError(
-      'COMPRESS_CALIBRATION',
-      `The calibration file has ${request.calibration.count} samples; give at least 8, better some hundreds.`,
-    );
+  checkVaried(request.calibration);
+}
+
+/** Samples that differ, below which nothing can be fitted and judged. */
+const LEAST_SAMPLES = 8;
+
+/** Samples that are all the same teach no fit and tell no variant from another. */
+function checkVaried({ x, count }: Dataset): void {
+  const data = x.data as Uint8Array | Float32Array;
+  const size = data.length / Math.max(count, 1);
+  const different: number[] = [];
+  for (let i = 0; i < count && different.length < LEAST_SAMPLES; i++) {
+    if (!different.some((other) => sameSample(data, size, i, other))) different.push(i);
   }
+  if (different.length >= LEAST_SAMPLES) return;
+  const [first] = data;
+  const constant = different.length === 1 && data.every((value) => value === first);
+  const found = constant
+    ? `every value is ${String(first)}`
+    : `${different.length} of them differ from each other`;
+  throw new CompressionError(
+    'COMPRESS_CALIBRATION',
+    count < LEAST_SAMPLES
+      ? `The calibration file has ${count} samples; give at least ${LEAST_SAMPLES}, better some hundreds.`
+      : `The calibration file has ${count} samples, but ${found}; give at least ${LEAST_SAMPLES} that differ, better some hundreds such as the model meets.`,
+  );
+}
+
+function sameSample(data: Uint8Array | Float32Array, size: number, a: number, b: number): boolean {
+  for (let i = 0; i < size; i++) if (data[a * size + i] !== data[b * size + i]) return false;
+  return true;
 }

@@ -212,3 +212,9 @@ async function measureStage(name: string, model: Model, bench: Workbench): Promi
       : null;
   return { name, loss: outputLoss(gateReference, outputs, output), accuracy, kept: true };
 }
+
+/** Loss on the gate split once the shape is made, before weights and precision change. */
+export function structureLoss({ stages }: Pick<Variant, 'stages'>): number {
+  const shaped = stages.findLast(({ name, kept }) => kept && (name === 'cut' || name === 'refit'));
+  return shaped?.loss ?? 0;
+}

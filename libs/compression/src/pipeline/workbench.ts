@@ -9,7 +9,12 @@ import { prepareModel } from '../prepare/index.js';
 import { checkLabels } from '../report/quality.js';
 import type { Choices } from '../search/allocate.js';
 import { MeasuredLoss } from '../search/measured-loss.js';
-import { type JudgeContext, measureSensitivity, type OutputKind } from '../search/sensitivity.js';
+import {
+  type JudgeContext,
+  measureBlocks,
+  measureSensitivity,
+  type OutputKind,
+} from '../search/sensitivity.js';
 import { sizeTable, type SizeTable } from '../search/size-table.js';
 import type { Space } from '../search/widths.js';
 import { collectDense, type DenseLayer } from '../statistics/dense.js';
@@ -26,7 +31,7 @@ export interface Workbench extends Space {
   readonly original: Model;
   /** The model after the preparing passes: what is cut. */
   readonly model: Model;
-  /** Of each group, then of each block, which are not offered before they are measured. */
+  /** Of each group, then of each block. */
   readonly choices: readonly Choices[];
   readonly measuredLoss: MeasuredLoss;
   readonly sizes: SizeTable;
@@ -66,6 +71,8 @@ export async function openWorkbench(
   const original = readModel(request.model);
   const model = await watch.time('prepare', () => prepareModel(original));
   const samples = samplesFor(model, request.calibration, request.card);
+  // Whether the evaluation can be fed, too, is asked before the work, and not after it.
+  if (request.evaluation) samplesFor(model, request.evaluation, request.card);
   const output = outputKind(model, request);
   const { fit, gate } = splitDataset(request.calibration, request.seed);
   const engine = await GramEngine.open(settings.threads);
@@ -111,7 +118,7 @@ export async function openWorkbench(
     const choices = needsSearch(request)
       ? await watch.time('sensitivity', async (): Promise<Choices[]> => [
           ...(await measureSensitivity(judging, WIDTH_STEP, progress('sensitivity'))),
-          ...blocks.map(() => ({ widths: [1], losses: [0] })),
+          ...(await measureBlocks(judging)),
         ])
       : [];
     return {

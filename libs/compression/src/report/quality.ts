@@ -7,7 +7,7 @@ import {
   meanSquaredError,
   type Outputs,
 } from '../evaluate.js';
-import type { OutputKind } from '../search/sensitivity.js';
+import { outputLoss, type OutputKind } from '../search/sensitivity.js';
 import type { CompressionReport } from './report.js';
 
 /**
@@ -89,6 +89,7 @@ export function fidelityOf(
   }
   return {
     meanSquaredError: meanSquaredError(before, after),
+    ofVariance: outputLoss(before, after, output),
     agreement: agreement(classesOf(before), classesOf(after)),
     samples,
   };

@@ -53,6 +53,8 @@ export const compressionReportSchema = z.object({
   fidelity: z.object({
     meanKl: z.number().optional(),
     meanSquaredError: z.number().optional(),
+    /** The mean squared error as a share of the output's variance. */
+    ofVariance: z.number().optional(),
     agreement: z.number(),
     samples: z.number().int(),
   }),
@@ -80,6 +82,8 @@ export const compressionReportSchema = z.object({
   ),
   /** What stands in the way of the goals that were missed, a sentence each. */
   obstacles: z.array(z.string()).default([]),
+  /** Signs that the samples or their card are not what the model was made for, a sentence each. */
+  warnings: z.array(z.string()).default([]),
   /** Loss and accuracy on the gate split after each stage, and whether the stage was kept. */
   stages: z.array(
     z.object({
@@ -95,6 +99,22 @@ export const compressionReportSchema = z.object({
       points: z.array(z.object({ kept: z.number().int(), loss: z.number() })),
     }),
   ),
+  /** The front that the search walked, of the structure alone; null where nothing was searched. */
+  front: z
+    .object({
+      /** What `loss` counts: nats, nats plus the share of changed decisions, or error over variance. */
+      measure: z.enum(['divergence', 'divergence and changed decisions', 'squared error']),
+      points: z.array(
+        z.object({
+          /** Predicted and not built, built on the way, or the variant itself. */
+          kind: z.enum(['predicted', 'tried', 'variant']),
+          macs: z.number().int(),
+          loss: z.number(),
+        }),
+      ),
+    })
+    .nullable()
+    .default(null),
   seconds: z.object({ total: z.number(), byStage: z.record(z.string(), z.number()) }),
 });
 export type CompressionReport = z.infer<typeof compressionReportSchema>;

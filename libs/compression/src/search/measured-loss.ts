@@ -2,7 +2,7 @@ import { agreement, classesOf, outputsOf } from '../evaluate.js';
 import type { GramEngine } from '../statistics/gram.js';
 import { refitLayers } from '../structure/refit.js';
 import type { Choices } from './allocate.js';
-import { type JudgeContext, lossOfModel, outputLoss } from './sensitivity.js';
+import { type JudgeContext, outputLoss } from './sensitivity.js';
 import { denseWidths, droppedAt, modelAt, removedAt, type Widths } from './widths.js';
 
 /** What measuring a candidate takes: judging, and the engine that fits. */
@@ -14,9 +14,6 @@ export interface MeasureContext extends Omit<JudgeContext, 'indices' | 'referenc
 
 /** One sample in so many is fitted on; the others are judged on. */
 const EVERY = 3;
-
-/** Loss beyond which a block is not offered for removal before any fit: one nat is ruin. */
-const RUIN = 1;
 
 /** Most blocks whose removal is measured. */
 const BLOCKS = 4;
@@ -34,7 +31,7 @@ const MOST_SCALING = 8;
  * divergence: late cuts change decisions at a divergence at which early ones do not.
  */
 export class MeasuredLoss {
-  private readonly measured = new Map<string, number>();
+  private readonly measured = new Map<string, { widths: Widths; loss: number }>();
   private judged: Promise<JudgeContext> | undefined;
 
   constructor(private readonly context: MeasureContext) {}
@@ -43,7 +40,7 @@ export class MeasuredLoss {
   async of(widths: Widths): Promise<number> {
     const key = widths.join();
     const known = this.measured.get(key);
-    if (known !== undefined) return known;
+    if (known) return known.loss;
     const { context } = this;
     const { channels, dense, samples, engine, settings, fit } = context;
     const places = fit.map((_, i) => i).filter((i) => i % EVERY === 0);
@@ -63,26 +60,30 @@ export class MeasuredLoss {
         ? 1 - agreement(classesOf(outputs), classesOf(judging.reference))
         : 0;
     const loss = outputLoss(judging.reference, outputs, judging.output) + changed;
-    this.measured.set(key, loss);
+    this.measured.set(key, { widths, loss });
     return loss;
   }
 
-  /** What each block's removal loses; a block whose removal is ruin before any fit is not offered. */
-  async ofBlocks(): Promise<Choices[]> {
-    const { context } = this;
-    const whole = denseWidths(context);
-    const without = (b: number): Widths => whole.with(context.groups.length + b, 0);
-    const judging = await this.judging();
-    const unfitted: { block: number; loss: number }[] = [];
-    for (const block of context.blocks.keys())
-      unfitted.push({ block, loss: await lossOfModel(modelAt(context, without(block)), judging) });
-    const offered = unfitted
-      .filter(({ loss }) => loss < RUIN)
-      .sort((a, b) => a.loss - b.loss)
+  /** All that was measured so far. */
+  candidates(): readonly { readonly widths: Widths; readonly loss: number }[] {
+    return [...this.measured.values()];
+  }
+
+  /**
+   * What the removal of blocks loses once the rest makes up for it, for those that look cheapest.
+   * @param unfitted each block's choices before any fit; what is not measured is not offered further
+   */
+  async ofBlocks(unfitted: readonly Choices[]): Promise<Choices[]> {
+    const whole = denseWidths(this.context);
+    const offered = [...unfitted.keys()]
+      .filter((b) => (unfitted[b]?.widths.length ?? 0) > 1)
+      .sort((a, b) => (unfitted[a]?.losses[1] ?? 0) - (unfitted[b]?.losses[1] ?? 0))
       .slice(0, BLOCKS);
-    const choices: Choices[] = context.blocks.map(() => ({ widths: [1], losses: [0] }));
-    for (const { block } of offered)
-      choices[block] = { widths: [1, 0], losses: [0, await this.of(without(block))] };
+    const choices: Choices[] = unfitted.map(() => ({ widths: [1], losses: [0] }));
+    for (const b of offered) {
+      const without = whole.with(this.context.groups.length + b, 0);
+      choices[b] = { widths: [1, 0], losses: [0, await this.of(without)] };
+    }
     return choices;
   }
 

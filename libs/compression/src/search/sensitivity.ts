@@ -72,7 +72,7 @@ export async function lossOfModel(
 /** Shares of a group's units that are measured; widths between are interpolated. */
 const MEASURED = [0.875, 0.75, 0.6, 0.45, 0.3, 0.15];
 
-/** Loss beyond which a group's narrower widths are not measured but extrapolated: one nat is ruin. */
+/** Loss beyond which nothing narrower is measured, and no block offered: one nat is ruin. */
 const RUIN = 1;
 
 /**
@@ -102,6 +102,25 @@ export async function measureSensitivity(
     }
     out.push({ widths, losses: widths.map((width) => interpolate(points, width)) });
     onMeasured?.(g + 1, context.groups.length);
+  }
+  return out;
+}
+
+/**
+ * Measures what the removal of each residual block loses before anything is fitted to it: what it costs
+ * at most. A block whose removal is ruin is not offered.
+ */
+export async function measureBlocks(context: JudgeContext): Promise<Choices[]> {
+  const whole = denseWidths(context);
+  const out: Choices[] = [];
+  for (const b of context.blocks.keys()) {
+    const without = whole.with(context.groups.length + b, 0);
+    const loss = await lossOfModel(modelAt(context, without), context);
+    out.push(
+      loss < RUIN
+        ? { widths: [1, 0], losses: [0, Math.max(loss, 0)] }
+        : { widths: [1], losses: [0] },
+    );
   }
   return out;
 }

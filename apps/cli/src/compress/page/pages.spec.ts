@@ -88,6 +88,35 @@ describe('report.html', () => {
   });
 });
 
+describe('the front in a report', () => {
+  it('shows what the search predicted, what it built and what it chose, and says which is which', () => {
+    const front = {
+      measure: 'divergence and changed decisions' as const,
+      points: [
+        { kind: 'predicted' as const, macs: 1_000_000, loss: 0 },
+        { kind: 'predicted' as const, macs: 650_000, loss: 0.02 },
+        { kind: 'tried' as const, macs: 720_000, loss: 0.03 },
+        { kind: 'variant' as const, macs: 700_000, loss: 0.015 },
+      ],
+    };
+    const page = reportPage(report({ front }), 'net.onnx');
+    expect(page).toContain('this variant: 70.0 % of the work, change 0.0150; 2 predictions');
+    const text = textOf(page);
+    for (const name of ['predicted, not built', 'built and measured', 'this variant'])
+      expect(text).toContain(name);
+    expect(text).toContain('plus the share of changed decisions');
+  });
+
+  it('is left out where nothing was searched', () => {
+    expect(reportPage(report(), 'net.onnx')).not.toContain('Pareto front');
+  });
+
+  it('stands below the warnings about the samples', () => {
+    const warnings = ['The original model decides for class 3 on all 64 samples.'];
+    expect(textOf(reportPage(report({ warnings }), 'net.onnx'))).toContain(warnings[0]!);
+  });
+});
+
 describe('report.html of a front', () => {
   it('lists every candidate with its figures and the way to its own report', () => {
     const candidate = {

@@ -12,6 +12,7 @@ import { goalRow } from './goal-words.js';
 import { sensitivityChart, widthChart } from './group-charts.js';
 import { page, table, tile } from './layout.js';
 import { html, type Markup } from './markup.js';
+import { searchChart } from './search-chart.js';
 import { timeChart } from './time-chart.js';
 
 /**
@@ -22,6 +23,7 @@ import { timeChart } from './time-chart.js';
 export function reportPage(report: CompressionReport, name: string, front?: string): string {
   const { goals, quality, variant } = report;
   const charts = [
+    report.front ? searchChart(report.front, report.model) : '',
     cutsAnything(report) ? widthChart(report) : '',
     report.sensitivity.some(({ points }) => points.length > 1) ? sensitivityChart(report) : '',
     quality && quality.byClass.length > 1 ? classChart(quality) : '',
@@ -36,6 +38,7 @@ export function reportPage(report: CompressionReport, name: string, front?: stri
           ${variant.precision} variant made in ${duration(report.seconds.total)} without training.
           ${goalsInBrief(goals)}
         </p>
+        ${report.warnings.map((line) => html`<p class="warning">${line}</p>`)}
       </header>
       <dl class="tiles">${tiles(report)}</dl>
       <h2>What it costs and what it keeps</h2>
@@ -82,8 +85,10 @@ function tiles({ model, variant, artifact, quality, fidelity }: CompressionRepor
           )
         : tile(
             'output differs by',
-            String(Number(fidelity.meanSquaredError.toPrecision(3))),
-            'mean square',
+            fidelity.ofVariance === undefined
+              ? String(Number(fidelity.meanSquaredError.toPrecision(3)))
+              : percent(fidelity.ofVariance, 2),
+            fidelity.ofVariance === undefined ? 'mean square' : 'of its variance, mean square',
           ),
     tile('MACs', share(variant.macs, model.macs), `${count(variant.macs)} of ${count(model.macs)}`),
     tile(
@@ -131,6 +136,8 @@ function costs(report: CompressionReport): Markup {
   } else {
     const difference = figure(fidelity.meanSquaredError);
     rows.push(['mean squared difference of the output', '', difference, where]);
+    if (fidelity.ofVariance !== undefined)
+      rows.push(["the same, of the output's variance", '', percent(fidelity.ofVariance, 2), '']);
   }
   if (latencyMs) {
     const { p50, p95, threads } = latencyMs.measured;

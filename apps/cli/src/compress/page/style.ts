@@ -48,6 +48,7 @@ th:last-child, td:last-child { padding-right: 0; }
 .figure { text-align: right; white-space: nowrap; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .good, .bad { font-weight: 600; }
+.warning { border-left: 3px solid var(--second); padding: 2px 0 2px 10px; color: var(--ink); }
 .swatches { display: flex; flex-wrap: wrap; gap: 2px 12px; margin-top: 6px; }
 .swatches span { display: inline-flex; align-items: center; gap: 5px; white-space: nowrap; }
 .swatches i { width: 14px; height: 12px; border-radius: 2px; display: inline-block; }

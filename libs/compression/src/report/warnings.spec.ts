@@ -1,0 +1,31 @@
+import type { Outputs } from '../evaluate.js';
+import { warningsOf } from './warnings.js';
+
+/** Outputs of a model that decides for these classes of three. */
+function deciding(classes: readonly number[]): Outputs {
+  const rows = classes.flatMap((chosen) => [0, 1, 2].map((i) => Number(i === chosen)));
+  return { width: 3, rows: Float32Array.from(rows) };
+}
+
+describe('warnings about samples', () => {
+  it('are not given where the model is right more often than the most frequent class is', () => {
+    expect(warningsOf(deciding([0, 1, 2, 0]), [0, 1, 2, 1], 'samples')).toEqual([]);
+    expect(warningsOf(deciding([0, 1, 2, 0]), undefined, 'samples')).toEqual([]);
+  });
+
+  it('say that one class is decided for on all samples, as an input of the wrong scale does', () => {
+    const [warning] = warningsOf(deciding([2, 2, 2, 2]), [0, 1, 2, 2], 'gate samples');
+    expect(warning).toMatch(/decides for class 2 on all 4 gate samples.*scale, mean, std/);
+  });
+
+  it('say that the model is no better than the most frequent class, as of the wrong labels', () => {
+    const [warning] = warningsOf(deciding([0, 1, 2, 0]), [1, 2, 0, 0], 'gate samples');
+    expect(warning).toMatch(/right on 25\.0 % of the 4 gate samples.* right on 50\.0 %/);
+  });
+
+  it('are not about outputs that are no classes', () => {
+    expect(warningsOf({ width: 1, rows: Float32Array.of(1, 1, 1) }, undefined, 'samples')).toEqual(
+      [],
+    );
+  });
+});
