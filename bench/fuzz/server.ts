@@ -106,5 +106,10 @@ function soundMessages(
       ...{ generation: 1, artifactSha256: hash, chunkCount: 4, receivedChunks: 0 },
       ...{ held: 'AAA=', indices: [0, 1] },
     }),
+    shadow: () => ({
+      ...{ running, takenAt: at },
+      input: { dtype: 'float32', dims: [1], encoding: 'raw', data: 'AAAAAA==' },
+      output: { kind: 'class', predicted: 1, confidence: 2 },
+    }),
   };
 }

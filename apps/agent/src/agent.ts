@@ -8,8 +8,9 @@ import {
   type Message,
   type Root,
 } from '@espalier/protocol';
+import { seededRandom } from '@espalier/dataset';
 import { payloadBytes, privateKeyPem } from '@espalier/trust';
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
@@ -35,9 +36,14 @@ import { FeedbackDrop } from './run/feedback-drop.js';
 import { FeedbackServer, type TakeFeedback } from './run/feedback.js';
 import { ModelWorker, WorkerCallError } from './run/model-worker.js';
 import { Serving } from './run/serving.js';
+import { Shadowing } from './shadow/shadowing.js';
 import { StateStore } from './store/agent-state.js';
 import { lockState } from './store/state-lock.js';
 import { AGENT_VERSION } from './version.js';
+
+/** At most a few hundred small samples, or forty of the largest. */
+const SHADOW_SPOOL = { entries: 500, bytes: 10 * 1024 * 1024 };
+const SHADOW_WINDOW = 2;
 
 /** An agent that runs. */
 export interface RunningAgent {
@@ -76,6 +82,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       connected: () => {
         greeting.start();
         courier.resume();
+        shadowing.forget();
+        shadowCourier.resume();
         installer.connected();
       },
       disconnected: () => {
@@ -87,6 +95,24 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     log,
   );
   const courier = new Courier(outbox, link, log);
+  const shadowOutbox = Outbox.open(join(options.stateDir, 'shadow'), SHADOW_SPOOL);
+  const shadowCourier = new Courier(shadowOutbox, link, log, SHADOW_WINDOW);
+  const shadowing = new Shadowing(
+    options.allowShadowSamples,
+    {
+      post: (sample) => shadowCourier.post('shadow', sample, epoch()),
+      clear: () => shadowCourier.clear(),
+      get dropped() {
+        return shadowOutbox.dropped;
+      },
+    },
+    {
+      steadyMs: () => performance.now(),
+      wallMs: () => Date.now(),
+      random: seededRandom(randomInt(2 ** 32)),
+    },
+    log,
+  );
   const greeting = new Greeting(() => link.send('hello', hello(), epoch()), Math.random);
 
   const files = new SlotFiles(options.stateDir);
@@ -99,6 +125,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       emulatedSlowdown: options.emulatedSlowdown,
       restarts: state.value.restarts - 1,
     },
+    shadowing,
     (telemetry) => courier.post('telemetry', telemetry, epoch()),
     log,
   );
@@ -156,15 +183,20 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     }
   }
 
-  function control(kind: 'target' | 'ack' | 'measure', payload: Uint8Array): void {
+  function control(kind: Exclude<DownKind, 'chunk'>, payload: Uint8Array): void {
     switch (kind) {
       case 'target':
         return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.target), (message) =>
           installer.offer(message),
         );
       case 'ack':
-        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.ack), (ack) =>
-          courier.acknowledged(ack.of),
+        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.ack), (ack) => {
+          courier.acknowledged(ack.of);
+          shadowCourier.acknowledged(ack.of);
+        });
+      case 'shadow':
+        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.shadow), (order) =>
+          shadowing.take(order),
         );
       case 'measure':
         return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.measure), ({ reason }) => {
@@ -230,6 +262,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       await feedback?.stop();
       await installer.stop();
       courier.stop();
+      shadowCourier.stop();
       await link.stop();
       await worker.stop();
     },

@@ -22,6 +22,7 @@ export interface AgentOptions {
   readonly watchdogMs: number;
   readonly feedbackPort: number | null;
   readonly feedbackDir: string | null;
+  readonly allowShadowSamples: boolean;
   readonly keepaliveS: number;
   readonly quickProfile: boolean;
   readonly logLevel: string;
@@ -42,6 +43,7 @@ interface Given {
   watchdogMs: number;
   feedbackPort?: number;
   feedbackDir?: string;
+  allowShadowSamples?: boolean;
   keepaliveS: number;
   quickProfile?: boolean;
   logLevel: string;
@@ -91,6 +93,10 @@ export function agentCommand(): Command {
       '--feedback-dir <dir>',
       'take labels from files *.jsonl that applications rename into this folder',
     )
+    .option(
+      '--allow-shadow-samples',
+      'let the server ask for a few of the inputs, to judge them by the uncompressed model',
+    )
     .option('--keepalive-s <s>', 'longest silence on the connection to the broker', positive, 30)
     .option('--quick-profile', 'measure the device in less time, less exactly')
     .addOption(
@@ -117,6 +123,7 @@ function optionsOf(given: Given): AgentOptions {
     watchdogMs: given.watchdogMs,
     feedbackPort: given.feedbackPort ?? null,
     feedbackDir: given.feedbackDir === undefined ? null : resolve(given.feedbackDir),
+    allowShadowSamples: given.allowShadowSamples ?? false,
     keepaliveS: Math.ceil(given.keepaliveS),
     quickProfile: given.quickProfile ?? false,
     logLevel: given.logLevel,

@@ -62,6 +62,13 @@ import { RolloutTicker } from './rollout/rollout-ticker.js';
 import { RolloutViews } from './rollout/rollout-views.js';
 import { Rollouts } from './rollout/rollouts.js';
 import { RolloutsController } from './rollout/rollouts.controller.js';
+import { Agreement } from './shadow/agreement.js';
+import { Judging } from './shadow/judging.js';
+import { ReleasedModels } from './shadow/released-models.js';
+import { ShadowOrders } from './shadow/shadow-orders.js';
+import { ShadowPolicies } from './shadow/shadow-policies.js';
+import { ShadowSamples } from './shadow/shadow-samples.js';
+import { ShadowController } from './shadow/shadow.controller.js';
 import { DeviceTags } from './telemetry/device-tags.js';
 import { RollUps } from './telemetry/roll-ups.js';
 import { Series } from './telemetry/series.js';
@@ -104,6 +111,7 @@ export class AppModule {
         PlansController,
         ReleasesController,
         RolloutsController,
+        ShadowController,
         TelemetryController,
         TuningController,
       ],
@@ -118,6 +126,7 @@ export class AppModule {
         },
         { provide: APP_GUARD, useClass: AccessGuard },
         Accounts,
+        Agreement,
         AuditLog,
         AuditTrail,
         Authentication,
@@ -143,6 +152,7 @@ export class AppModule {
         GroupBudgets,
         Housekeeping,
         Jobs,
+        Judging,
         LateJoiners,
         Library,
         Logins,
@@ -156,6 +166,7 @@ export class AppModule {
         Previews,
         Proposals,
         Readings,
+        ReleasedModels,
         Releases,
         Retuning,
         Revocations,
@@ -166,6 +177,9 @@ export class AppModule {
         RolloutViews,
         Rollouts,
         Series,
+        ShadowOrders,
+        ShadowPolicies,
+        ShadowSamples,
         Subjects,
         Telemetry,
         Tokens,

@@ -104,6 +104,14 @@ export const environmentSchema = z.object({
   ROLLUP_MINUTE_DAYS: z.coerce.number().min(0.1).max(3650).default(3),
   ROLLUP_HOUR_DAYS: z.coerce.number().min(1).max(3650).default(90),
   ROLLUP_DAY_DAYS: z.coerce.number().min(1).max(36_500).default(1095),
+  /** Days that verdicts on shadow samples are kept; inputs go as soon as they are judged. */
+  SHADOW_DAYS: z.coerce.number().min(0.01).max(3650).default(30),
+  /** Most MiB of inputs that wait to be judged; then devices keep theirs. */
+  SHADOW_STORE_MIB: z.coerce.number().min(1).max(65_536).default(256),
+  /** Dense models kept open for judging. */
+  SHADOW_MODELS: z.coerce.number().int().min(1).max(64).default(2),
+  /** Seconds after which the judging of a few samples is given up. */
+  SHADOW_JUDGE_SECONDS: z.coerce.number().min(1).max(3600).default(120),
 });
 
 /** The server's configuration, parsed once at start. */
@@ -162,6 +170,12 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
       minute: env.ROLLUP_MINUTE_DAYS,
       hour: env.ROLLUP_HOUR_DAYS,
       day: env.ROLLUP_DAY_DAYS,
+    },
+    shadow: {
+      days: env.SHADOW_DAYS,
+      storeBytes: env.SHADOW_STORE_MIB * 2 ** 20,
+      models: env.SHADOW_MODELS,
+      judgeMs: env.SHADOW_JUDGE_SECONDS * 1000,
     },
   };
 }

@@ -33,7 +33,14 @@ export type ServerErrorCode =
   | 'RELEASE_MISMATCH'
   | 'ROLLOUT_NOT_ALLOWED'
   | 'ROLLOUT_DEVICE_BUSY'
-  | 'DEVICE_UNREACHABLE';
+  | 'DEVICE_UNREACHABLE'
+  | 'SHADOW_UNKNOWN_MODEL'
+  | 'SHADOW_NOT_ASKED'
+  | 'SHADOW_NOT_GIVEN'
+  | 'SHADOW_TOO_LARGE'
+  | 'SHADOW_TOO_OLD'
+  | 'SHADOW_TOO_MANY'
+  | 'SHADOW_STORE_FULL';
 
 /** An error with a stable code; `status` is what HTTP says of it. */
 export class ServerError extends Error {

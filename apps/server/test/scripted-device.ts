@@ -15,6 +15,7 @@ import {
   type Profile,
   type Release,
   type Root,
+  type ShadowOrder,
   type Target,
   type UpKind,
 } from '@espalier/protocol';
@@ -81,6 +82,7 @@ export function profileOf(memoryMiB = 512): Profile {
 export class ScriptedDevice {
   readonly acks: string[] = [];
   readonly targets: Target[] = [];
+  readonly orders: ShadowOrder[] = [];
   readonly epochs: number[] = [];
   measures = 0;
   generation = 0;
@@ -263,6 +265,9 @@ export class ScriptedDevice {
       }
       case 'measure':
         this.measures += 1;
+        return;
+      case 'shadow':
+        this.orders.push(decodeMessage(payload, DOWN_SCHEMAS.shadow).body);
         return;
       case 'target': {
         const message = decodeMessage(payload, DOWN_SCHEMAS.target);

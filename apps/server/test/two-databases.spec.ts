@@ -42,6 +42,8 @@ const TYPES: Record<string, string> = {
   'timestamp without time zone': 'time',
   REAL: 'double',
   'double precision': 'double',
+  BLOB: 'bytes',
+  bytea: 'bytes',
 };
 
 const literal = (text: string | null): string | null =>

@@ -120,7 +120,7 @@ export class SimulatedDevice {
     this.listener.progressed(download.share);
   }
 
-  #control(kind: 'target' | 'ack' | 'measure', payload: Uint8Array): void {
+  #control(kind: Exclude<DownKind, 'chunk'>, payload: Uint8Array): void {
     switch (kind) {
       case 'ack': {
         const { body } = decodeMessage(payload, DOWN_SCHEMAS.ack);
@@ -133,6 +133,9 @@ export class SimulatedDevice {
       }
       case 'target':
         return this.#target(decodeMessage(payload, DOWN_SCHEMAS.target));
+      case 'shadow':
+        // What is simulated runs nothing, so it has no inputs to send.
+        return;
     }
   }
 

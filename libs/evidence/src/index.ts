@@ -1,4 +1,11 @@
 export { errorShare, type BudgetShares } from './budget.js';
+export {
+  clusteredMean,
+  meanInterval,
+  shareInterval,
+  type Cluster,
+  type ClusteredMean,
+} from './clustered.js';
 export { ChangeComparison, type Arm, type ChangeEstimate, type Labelled } from './comparison.js';
 export {
   confidenceThreshold,

@@ -16,6 +16,12 @@ export const LIMITS = {
   chunksPerNeed: 256,
   /** Longest sketch of a telemetry window, in base64 characters. */
   sketchCharacters: 4096,
+  /** Largest packed input of a shadow sample; in base64 it fits a control message. */
+  shadowPackedBytes: 184 * 1024,
+  /** Most values in the input of a shadow sample. */
+  shadowInputValues: 4 * 1024 * 1024,
+  /** Most output values that a shadow sample carries; of more, so many evenly spaced ones. */
+  shadowOutputValues: 1024,
   /** Most labels on a device. */
   labelsPerDevice: 32,
 } as const;

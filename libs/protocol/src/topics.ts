@@ -4,11 +4,11 @@ import { deviceIdSchema, sha256Schema } from './primitives.js';
 const ROOT = 'espalier/v1';
 
 /** What a device says: its own subtree, upwards. */
-export const UP_KINDS = ['hello', 'profile', 'report', 'telemetry', 'need'] as const;
+export const UP_KINDS = ['hello', 'profile', 'report', 'telemetry', 'need', 'shadow'] as const;
 export type UpKind = (typeof UP_KINDS)[number];
 
 /** What the server tells one device. */
-export const DOWN_KINDS = ['target', 'ack', 'measure', 'chunk'] as const;
+export const DOWN_KINDS = ['target', 'ack', 'measure', 'shadow', 'chunk'] as const;
 export type DownKind = (typeof DOWN_KINDS)[number];
 
 /** Topic of a device's message to the server. */

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { LIMITS } from './limits.js';
 import { signedSchema } from './metadata.js';
 import { profileSchema } from './profile.js';
+import { TENSOR_ENCODINGS } from './tensor-packing.js';
 import {
   base64Schema,
   bytesSchema,
@@ -85,6 +86,17 @@ export const needSchema = z.object({
 });
 export type Need = z.infer<typeof needSchema>;
 
+/** Shadow samples that a device drew and did not send, by why. */
+export const shadowLossesSchema = z.object({
+  /** Larger than may be sent. */
+  tooLarge: counterSchema,
+  /** Over the bytes of a day. */
+  overBudget: counterSchema,
+  /** Given up for newer ones while the server could not be reached. */
+  dropped: counterSchema,
+});
+export type ShadowLosses = z.infer<typeof shadowLossesSchema>;
+
 /** One window of what a device measured while it served. */
 export const telemetrySchema = z.object({
   generation: counterSchema,
@@ -106,8 +118,42 @@ export const telemetrySchema = z.object({
   durationMs: counterSchema.optional(),
   /** Inputs, outputs, confidence and latency of the window, as `encodeSketch` of libs/evidence has them. */
   sketch: base64Schema.max(LIMITS.sketchCharacters).optional(),
+  /** Shadow samples that were drawn in the window and will not come, by why. */
+  shadowLosses: shadowLossesSchema.optional(),
 });
 export type Telemetry = z.infer<typeof telemetrySchema>;
+
+const charactersOf = (byteLength: number): number => Math.ceil(byteLength / 3) * 4;
+
+/** One input that a device fed its model, with what the model said of it, for the dense model to judge. */
+export const shadowSampleSchema = z.object({
+  running: runningSchema,
+  /** By the device's own time of day. */
+  takenAt: instantSchema,
+  input: z.object({
+    dtype: z.literal('float32'),
+    /** As the model was fed, without the batch. */
+    dims: z.array(z.number().int().min(1).max(LIMITS.shadowInputValues)).max(7),
+    encoding: z.enum(TENSOR_ENCODINGS),
+    data: base64Schema.min(4).max(charactersOf(LIMITS.shadowPackedBytes)),
+  }),
+  output: z.discriminatedUnion('kind', [
+    z.object({
+      kind: z.literal('class'),
+      predicted: z.number().int().nonnegative(),
+      /** Log odds of the predicted class. */
+      confidence: z.number(),
+    }),
+    z.object({
+      kind: z.literal('values'),
+      /** Number of values of the output. */
+      length: z.number().int().min(1),
+      /** Float32, little endian, as `spacedValues` picks them. */
+      data: base64Schema.min(4).max(charactersOf(4 * LIMITS.shadowOutputValues)),
+    }),
+  ]),
+});
+export type ShadowSample = z.infer<typeof shadowSampleSchema>;
 
 /** Body schema of each upward kind. */
 export const UP_SCHEMAS = {
@@ -116,4 +162,5 @@ export const UP_SCHEMAS = {
   report: reportSchema,
   telemetry: telemetrySchema,
   need: needSchema,
+  shadow: shadowSampleSchema,
 } as const;

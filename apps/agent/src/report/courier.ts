@@ -21,6 +21,7 @@ export class Courier {
     private readonly outbox: Outbox,
     private readonly link: Pick<Link, 'ready' | 'sendEncoded'>,
     private readonly log: Logger,
+    private readonly window = WINDOW,
   ) {}
 
   /**
@@ -48,6 +49,12 @@ export class Courier {
     this.#send();
   }
 
+  /** Forgets all that waits. */
+  clear(): void {
+    for (const { id } of this.outbox.waiting()) this.outbox.remove(id);
+    this.#sent.clear();
+  }
+
   /** A new connection: whatever was sent on the last one may be lost. */
   resume(): void {
     this.#sent.clear();
@@ -64,7 +71,7 @@ export class Courier {
     if (!this.link.ready) return;
     const waiting = this.outbox.waiting();
     for (const entry of waiting) {
-      if (this.#sent.size >= WINDOW) break;
+      if (this.#sent.size >= this.window) break;
       if (this.#sent.has(entry.id)) continue;
       const payload = this.#payload(entry);
       if (!payload) continue;

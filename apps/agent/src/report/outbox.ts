@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { readIfThere, writeAtomically } from '../store/atomic-file.js';
 
 /** What waits until the server has committed it. */
-export type OutboxKind = 'profile' | 'report' | 'telemetry';
+export type OutboxKind = 'profile' | 'report' | 'telemetry' | 'shadow';
 
 export interface OutboxEntry {
   readonly sequence: number;
@@ -21,13 +21,14 @@ export interface OutboxLimits {
 
 /** More than a day of windows of a minute. */
 const DEFAULT_LIMITS: OutboxLimits = { entries: 2000, bytes: 8 * 1024 * 1024 };
-const NAME = /^(\d{12})\.(profile|report|telemetry)\.([A-Za-z0-9-]+)$/;
+const NAME = /^(\d{12})\.(profile|report|telemetry|shadow)\.([A-Za-z0-9-]+)$/;
 
 /** Messages on the disk, oldest first, each until it is acknowledged; bounded in number and bytes. */
 export class Outbox {
   readonly #entries = new Map<string, OutboxEntry>();
   #nextSequence = 1;
   #bytes = 0;
+  #dropped = 0;
 
   private constructor(
     private readonly directory: string,
@@ -72,6 +73,11 @@ export class Outbox {
     this.#note(entry);
   }
 
+  /** How many were given up for newer ones since it was opened. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
   /** Every message that waits, oldest first. */
   waiting(): OutboxEntry[] {
     return [...this.#entries.values()];
@@ -100,7 +106,9 @@ export class Outbox {
     ) {
       const entries = this.waiting();
       const victim = entries.find(({ kind }) => kind === 'telemetry') ?? entries[0];
-      if (victim) this.remove(victim.id);
+      if (!victim) return;
+      this.remove(victim.id);
+      this.#dropped += 1;
     }
   }
 

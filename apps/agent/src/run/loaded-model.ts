@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { AgentError } from '../errors.js';
-import type { Inference, LoadRequest, SeenSample } from './requests.js';
+import type { Inference, KeptInput, LoadRequest, SeenSample } from './requests.js';
 
 /** The bytes of a model file were not those that were asked for. */
 export class OtherHashError extends AgentError {
@@ -83,8 +83,11 @@ export class LoadedModel {
     }
   }
 
-  /** Runs once on the next samples of the input, or on a pattern when there is none. */
-  async infer(): Promise<Inference> {
+  /**
+   * Runs once on the next samples of the input, or on a pattern when there is none.
+   * @param keep in [0, 1): which of the batch to keep; null: none
+   */
+  async infer(keep: number | null): Promise<Inference> {
     const { feeds, labels, batch } = this.#next();
     const started = performance.now();
     const outputs = await this.session.run(feeds).catch((cause: unknown) => {
@@ -101,6 +104,7 @@ export class LoadedModel {
       labelled: labels.length,
       correct: scores ? hits(scores, labels) : 0,
       seen: batch ? this.#see(batch, scores) : [],
+      kept: batch && scores && keep !== null ? this.#keep(batch, scores, keep) : null,
     };
   }
 
@@ -132,7 +136,7 @@ export class LoadedModel {
     const [rows = 1, ...sample] = dims;
     const layout = channelLayout(sample, this.card?.input.layout);
     const [size, width] = [data.length / rows, (scores?.length ?? 0) / rows];
-    const classifies = width > 1 && (this.card?.task ?? 'classification') === 'classification';
+    const classifies = this.#classifies(width);
     return Array.from({ length: rows }, (_, row) => ({
       input: inputFeatures(data.subarray(row * size, (row + 1) * size), layout),
       output:
@@ -140,6 +144,26 @@ export class LoadedModel {
           ? outputFeatures(scores.subarray(row * width, (row + 1) * width), this.card?.output?.kind)
           : null,
     }));
+  }
+
+  /** Null where one input alone does not say what the model was fed. */
+  #keep({ dims, data }: Batch, scores: Float32Array, keep: number): KeptInput | null {
+    const [rows = 1, ...sample] = dims;
+    const [size, width] = [data.length / rows, scores.length / rows];
+    if (this.session.inputNames.length !== 1 || !Number.isInteger(width)) return null;
+    const row = Math.floor(keep * rows);
+    const own = scores.slice(row * width, (row + 1) * width);
+    return {
+      dims: sample,
+      data: Float32Array.from(data.subarray(row * size, (row + 1) * size)),
+      output: this.#classifies(width)
+        ? outputFeatures(own, this.card?.output?.kind)
+        : { values: own },
+    };
+  }
+
+  #classifies(width: number): boolean {
+    return width > 1 && (this.card?.task ?? 'classification') === 'classification';
   }
 
   #scoresName(): string {

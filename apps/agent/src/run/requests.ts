@@ -35,6 +35,16 @@ export interface Inference {
   readonly correct: number;
   /** What was seen of each sample of the input; of a pattern nothing. */
   readonly seen: readonly SeenSample[];
+  /** What was asked to be kept of it; null: nothing. */
+  readonly kept: KeptInput | null;
+}
+
+/** One input as the model was fed it, and what the model said of it. */
+export interface KeptInput {
+  /** Without the batch. */
+  readonly dims: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+  readonly output: OutputFeatures | { readonly values: Float32Array };
 }
 
 /** What the sketch of a window keeps of one sample; no output where the model does not classify. */
@@ -50,8 +60,8 @@ export interface WorkerCalls {
   load: { request: LoadRequest; answer: Loaded };
   /** One run on input or, without any, on a pattern of the model's shape. */
   probe: { request: null; answer: Inference };
-  /** One run on the next samples. */
-  infer: { request: null; answer: Inference };
+  /** One run on the next samples; a number in [0, 1) picks the one whose input is kept. */
+  infer: { request: number | null; answer: Inference };
   release: { request: null; answer: null };
 }
 export type WorkerCall = keyof WorkerCalls;

@@ -1,6 +1,7 @@
 import { StreamMemory } from '@espalier/evidence';
 import type { Telemetry } from '@espalier/protocol';
 import type { Logger } from 'pino';
+import type { Shadowing } from '../shadow/shadowing.js';
 import type { ModelWorker } from './model-worker.js';
 import type { Running } from './running.js';
 import { TelemetryWindow } from './window.js';
@@ -26,6 +27,7 @@ export class Serving {
   constructor(
     private readonly worker: ModelWorker,
     private readonly options: ServingOptions,
+    private readonly shadow: Shadowing,
     private readonly report: (telemetry: Telemetry) => void,
     private readonly log: Logger,
   ) {}
@@ -33,6 +35,7 @@ export class Serving {
   /** Serves with the model that the worker has loaded. */
   start(running: Running): void {
     this.#running = running;
+    this.shadow.abandon();
     this.#memory = new StreamMemory();
     this.#window = new TelemetryWindow(now(), this.#memory);
     this.#nextReport = setInterval(() => this.#close(), this.options.telemetryIntervalMs);
@@ -70,8 +73,12 @@ export class Serving {
   }
 
   async #infer(): Promise<void> {
+    const running = this.#running;
     try {
-      this.#window.add(await this.worker.call('infer', null));
+      const keep = running ? this.shadow.draw(running) : null;
+      const inference = await this.worker.call('infer', keep);
+      this.#window.add(inference);
+      if (running && inference.kept) this.shadow.offer(inference.kept, running);
     } catch (error) {
       this.#window.addError();
       this.log.warn({ err: error }, 'inference failed');
@@ -88,6 +95,7 @@ export class Serving {
       rssBytes: process.memoryUsage.rss(),
       restarts,
       emulatedSlowdown,
+      shadowLosses: this.shadow.losses(),
     });
     this.#window = new TelemetryWindow(end, this.#memory);
     this.report(telemetry);

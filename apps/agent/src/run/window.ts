@@ -1,5 +1,5 @@
 import { encodeSketch, WindowSketch, type StreamMemory } from '@espalier/evidence';
-import type { Telemetry } from '@espalier/protocol';
+import type { ShadowLosses, Telemetry } from '@espalier/protocol';
 import type { Inference } from './requests.js';
 import type { Running } from './running.js';
 
@@ -26,7 +26,7 @@ export class TelemetryWindow {
   ) {}
 
   /** Counts one inference. Past a bound, later latencies take the places of earlier ones in turn. */
-  add(inference: Omit<Inference, 'finite'>): void {
+  add(inference: Omit<Inference, 'finite' | 'kept'>): void {
     this.#latencies[this.#inferences % MOST_LATENCIES] = inference.latencyMs;
     this.#inferences += 1;
     this.#sum += inference.latencyMs;
@@ -59,6 +59,7 @@ export class TelemetryWindow {
     readonly rssBytes: number;
     readonly restarts: number;
     readonly emulatedSlowdown: number | null;
+    readonly shadowLosses?: ShadowLosses | undefined;
   }): Telemetry {
     const { generation, modelBytes, releaseId, variantId, modelSha256 } = context.running;
     const sorted = [...this.#latencies].sort((a, b) => a - b);
@@ -84,6 +85,7 @@ export class TelemetryWindow {
       emulatedSlowdown: context.emulatedSlowdown,
       durationMs: Math.max(0, Math.round(context.end.steadyMs - this.start.steadyMs)),
       sketch: encodeSketch(this.#sketch),
+      ...(context.shadowLosses ? { shadowLosses: context.shadowLosses } : {}),
     };
   }
 }

@@ -36,9 +36,9 @@ async function load(
   };
 }
 
-function infer(): Promise<WorkerCalls['infer']['answer']> {
+function infer(keep: number | null): Promise<WorkerCalls['infer']['answer']> {
   if (!model) throw new Error('No model is loaded.');
-  return model.infer();
+  return model.infer(keep);
 }
 
 async function answer({ call, request }: CallMessage): Promise<unknown> {
@@ -51,7 +51,7 @@ async function answer({ call, request }: CallMessage): Promise<unknown> {
       return release();
     case 'probe':
     case 'infer':
-      return infer();
+      return infer(request as WorkerCalls['infer']['request']);
   }
 }
 

@@ -16,6 +16,7 @@ import {
   type Ack,
   type ChunkFrame,
   type Measure,
+  type ShadowOrder,
   type TargetMessage,
 } from '@espalier/protocol';
 import { connect, type MqttClient } from 'mqtt';
@@ -26,6 +27,7 @@ interface DownBodies {
   target: TargetMessage;
   ack: Ack;
   measure: Measure;
+  shadow: ShadowOrder;
 }
 
 const RECONNECT_MS = 500;

@@ -18,6 +18,8 @@ import { Metrics } from '../http/metrics.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { Rollouts, type AfterCommit } from '../rollout/rollouts.js';
 import { Telemetry } from '../telemetry/telemetry.js';
+import { ShadowOrders } from '../shadow/shadow-orders.js';
+import { ShadowSamples } from '../shadow/shadow-samples.js';
 import { DeviceChannel } from './device-channel.js';
 
 type UpBody<K extends UpKind> = z.infer<(typeof UP_SCHEMAS)[K]>;
@@ -43,6 +45,8 @@ export class DeviceMessages implements OnModuleDestroy {
     private readonly rollouts: Rollouts,
     private readonly telemetry: Telemetry,
     private readonly delivery: DeliveryService,
+    private readonly samples: ShadowSamples,
+    private readonly orders: ShadowOrders,
     private readonly metrics: Metrics,
   ) {}
 
@@ -97,6 +101,7 @@ export class DeviceMessages implements OnModuleDestroy {
           await this.devices.takeHello(transaction, deviceId, message.body);
         });
         await this.rollouts.deviceIsBack(deviceId, message.body);
+        await this.orders.tell(deviceId, message.body.running);
         return;
       }
       case 'profile': {
@@ -111,7 +116,11 @@ export class DeviceMessages implements OnModuleDestroy {
         await this.once(
           deviceId,
           message,
-          (transaction) => this.telemetry.take(transaction, deviceId, message),
+          async (transaction) => {
+            await this.telemetry.take(transaction, deviceId, message);
+            const { running, shadowLosses: losses } = message.body;
+            if (losses) await this.samples.takeLosses(transaction, deviceId, running, losses);
+          },
           { patient: true },
         );
         return;
@@ -121,6 +130,9 @@ export class DeviceMessages implements OnModuleDestroy {
         await this.takeReport(deviceId, message, publicKey);
         return;
       }
+      case 'shadow':
+        await this.takeSample(deviceId, decodeMessage(payload, UP_SCHEMAS.shadow));
+        return;
     }
   }
 
@@ -140,6 +152,23 @@ export class DeviceMessages implements OnModuleDestroy {
       },
       { committed: () => after() },
     );
+    if (report.state === 'active') await this.orders.tell(deviceId, report.running);
+  }
+
+  /** A sample that is refused is acknowledged: the device shall not send it again. */
+  private async takeSample(deviceId: string, message: Message<UpBody<'shadow'>>): Promise<void> {
+    const verdict = await this.samples.examine(deviceId, message);
+    await this.once(
+      deviceId,
+      message,
+      (transaction) => this.samples.take(transaction, deviceId, message, verdict),
+      { patient: true },
+    );
+    if (verdict.kind === 'keep') return;
+    if (verdict.why.code === 'SHADOW_NOT_ASKED') {
+      await this.orders.silence(deviceId, message.body.running);
+    }
+    throw verdict.why;
   }
 
   /**

@@ -46,6 +46,15 @@ export class Housekeeping {
         const start = { lt: new Date(now.getTime() - days * DAY_MS) };
         await transaction.rollUp.deleteMany({ where: { resolution, start } });
       }
+      const { days } = this.configuration.shadow;
+      await transaction.shadowSample.deleteMany({
+        where: { receivedAt: { lt: new Date(now.getTime() - days * DAY_MS) } },
+      });
+      await transaction.shadowTally.deleteMany({
+        where: {
+          hour: { lt: new Date(now.getTime() - this.configuration.rollUpDays.hour * DAY_MS) },
+        },
+      });
       await transaction.alert.deleteMany({
         where: { clearedAt: { lt: new Date(now.getTime() - ALERT_DAYS * DAY_MS) } },
       });

@@ -1,0 +1,179 @@
+import {
+  LIMITS,
+  packTensor,
+  spacedValues,
+  type Sampling,
+  type ShadowLosses,
+  type ShadowOrder,
+  type ShadowSample,
+} from '@espalier/protocol';
+import type { Logger } from 'pino';
+import type { KeptInput } from '../run/requests.js';
+import type { Running } from '../run/running.js';
+import { DailyAllowance } from './daily-allowance.js';
+import { SlotSampler, type Uniform } from './slot-sampler.js';
+
+const HOUR_MS = 3_600_000;
+
+/** What shadow samples are kept and sent by. */
+export interface ShadowPost {
+  /** Keeps a sample until the server has it. */
+  post(sample: ShadowSample): void;
+  /** Forgets those that wait. */
+  clear(): void;
+  /** Those given up for newer ones so far. */
+  readonly dropped: number;
+}
+
+/** By which clocks and chances. */
+export interface ShadowSources {
+  /** Milliseconds by a clock that is never set. */
+  steadyMs(): number;
+  wallMs(): number;
+  readonly random: Uniform;
+}
+
+interface Candidate {
+  readonly kept: KeptInput;
+  readonly running: Running;
+  readonly takenAt: string;
+}
+
+/**
+ * Sends a few of the inputs that the model was fed, as the server orders and only if the device's
+ * owner allows it. The inference does no more than hand over its input; packing is done off the thread.
+ */
+export class Shadowing {
+  #order: ShadowOrder | null = null;
+  #candidate: Candidate | null = null;
+  #packing = false;
+  #tooLarge = 0;
+  #overBudget = 0;
+  #unpacked = 0;
+  #droppedTold = 0;
+  readonly #sampler: SlotSampler;
+  readonly #allowance: DailyAllowance;
+
+  /** @param allowed whether the device's owner allows it at all */
+  constructor(
+    private readonly allowed: boolean,
+    private readonly samples: ShadowPost,
+    private readonly sources: ShadowSources,
+    private readonly log: Logger,
+  ) {
+    this.#sampler = new SlotSampler(sources.random);
+    this.#allowance = new DailyAllowance(sources.steadyMs());
+    if (!allowed) samples.clear();
+  }
+
+  /** What the server wants from now on. */
+  take(order: ShadowOrder): void {
+    this.forget();
+    if (order.sampling === null) this.samples.clear();
+    else if (!this.allowed) {
+      this.log.info('the server asks for shadow samples; this device does not allow them');
+      return;
+    }
+    this.#order = order;
+  }
+
+  /** A new connection: what the server ordered before it may be ordered no more. */
+  forget(): void {
+    this.#order = null;
+    this.abandon();
+  }
+
+  /** Another model is about to serve: the slot that has begun is left. */
+  abandon(): void {
+    this.#candidate = null;
+    this.#sampler.reset();
+  }
+
+  /**
+   * Draws for the next inference, and sends what a slot that has ended left.
+   * @returns a chance by which the inference picks the row of its batch to keep; null: none
+   */
+  draw(running: Running): number | null {
+    const sampling = this.#samplingOf(running);
+    if (!sampling) return null;
+    const { share, perHour } = sampling;
+    const { closes, keeps } = this.#sampler.draw(this.sources.steadyMs(), share, HOUR_MS / perHour);
+    if (closes) this.#close(sampling);
+    return keeps ? this.sources.random.next() : null;
+  }
+
+  /** Takes what an inference has kept. */
+  offer(kept: KeptInput, running: Running): void {
+    const takenAt = new Date(this.sources.wallMs()).toISOString();
+    if (this.#samplingOf(running)) this.#candidate = { kept, running, takenAt };
+  }
+
+  /** What was lost since the last call; undefined: nothing. */
+  losses(): ShadowLosses | undefined {
+    const dropped = this.samples.dropped - this.#droppedTold + this.#unpacked;
+    const losses = { tooLarge: this.#tooLarge, overBudget: this.#overBudget, dropped };
+    this.#droppedTold = this.samples.dropped;
+    this.#tooLarge = 0;
+    this.#overBudget = 0;
+    this.#unpacked = 0;
+    return Object.values(losses).some((count) => count > 0) ? losses : undefined;
+  }
+
+  #samplingOf({ releaseId }: Running): Sampling | null {
+    return this.#order?.releaseId === releaseId ? this.#order.sampling : null;
+  }
+
+  #close(sampling: Sampling): void {
+    const candidate = this.#candidate;
+    this.#candidate = null;
+    if (!candidate) return;
+    if (candidate.kept.data.length > LIMITS.shadowInputValues) {
+      this.#tooLarge += 1;
+      return;
+    }
+    if (this.#packing) {
+      this.#unpacked += 1;
+      return;
+    }
+    this.#packing = true;
+    this.#send(candidate, sampling)
+      .catch((error: unknown) => {
+        this.#unpacked += 1;
+        this.log.error({ err: error }, 'a shadow sample cannot be sent');
+      })
+      .finally(() => (this.#packing = false));
+  }
+
+  async #send({ kept, running, takenAt }: Candidate, sampling: Sampling): Promise<void> {
+    const { encoding, bytes } = await packTensor(kept.data);
+    // Ordered off meanwhile.
+    if (this.#samplingOf(running) !== sampling) return;
+    if (bytes.byteLength > sampling.bytesPerSample) {
+      this.#tooLarge += 1;
+      return;
+    }
+    if (!this.#allowance.take(bytes.byteLength, sampling, this.sources.steadyMs())) {
+      this.#overBudget += 1;
+      return;
+    }
+    const { releaseId, variantId, modelSha256 } = running;
+    this.samples.post({
+      running: { releaseId, variantId, modelSha256 },
+      takenAt,
+      input: {
+        dtype: 'float32',
+        dims: [...kept.dims],
+        encoding,
+        data: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64'),
+      },
+      output: outputOf(kept.output),
+    });
+  }
+}
+
+function outputOf(output: KeptInput['output']): ShadowSample['output'] {
+  if ('predicted' in output) return { kind: 'class', ...output };
+  const { buffer, byteOffset, byteLength } = spacedValues(output.values);
+  const data = Buffer.from(buffer, byteOffset, byteLength).toString('base64');
+  return { kind: 'values', length: output.values.length, data };
+}
