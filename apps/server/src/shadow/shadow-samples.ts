@@ -4,12 +4,13 @@ import {
   windowTimes,
   type Message,
   type Running,
+  type Sampling,
   type ShadowLosses,
   type ShadowSample,
 } from '@espalier/protocol';
 import { z } from 'zod';
 import { CONFIGURATION, type Configuration } from '../configuration.js';
-import { ServerError, type ServerErrorCode } from '../errors.js';
+import { ServerError } from '../errors.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
 import { LENGTH_MS, startOf } from '../telemetry/resolutions.js';
@@ -45,37 +46,59 @@ export class ShadowSamples {
    */
   async examine(deviceId: string, message: Message<ShadowSample>): Promise<Verdict> {
     const { running, input } = message.body;
-    const model = await this.models.of(running.releaseId);
-    if (!model || model.variants.get(running.variantId) !== running.modelSha256) {
-      return refused(null, 'SHADOW_UNKNOWN_MODEL', 'No release has this variant with this hash.');
+    const { releaseId, variantId, modelSha256 } = running;
+    const model = await this.models.of(releaseId);
+    const modelId = model?.modelId ?? null;
+    const refuse = (why: ServerError): Verdict => ({ kind: 'refuse', modelId, why });
+    if (modelId === null || model?.variants.get(variantId) !== modelSha256) {
+      return refuse(
+        new ServerError(
+          'SHADOW_UNKNOWN_MODEL',
+          422,
+          `No release ${releaseId} has a variant ${variantId} with the hash ${modelSha256}.`,
+        ),
+      );
     }
-    const { modelId } = model;
-    const device = await this.database.read.device.findUnique({
-      where: { id: deviceId },
-      select: { labels: true },
-    });
-    const sampling =
-      device && (await this.policies.samplingOf(modelId, fromJson(labelsSchema, device.labels)));
+    const sampling = await this.samplingOf(deviceId, modelId);
     if (!sampling) {
-      return refused(modelId, 'SHADOW_NOT_ASKED', `Nobody asked ${deviceId} for samples.`);
+      return refuse(
+        new ServerError('SHADOW_NOT_ASKED', 422, `Nobody asks ${deviceId} for samples.`),
+      );
     }
     if (!(await this.wasGiven(deviceId, running))) {
-      const why = `${deviceId} was never given variant ${running.variantId}.`;
-      return refused(modelId, 'SHADOW_NOT_GIVEN', why);
+      return refuse(
+        new ServerError('SHADOW_NOT_GIVEN', 422, `${deviceId} was never given ${variantId}.`),
+      );
     }
     const bytes = Uint8Array.from(Buffer.from(input.data, 'base64'));
     if (bytes.byteLength > sampling.bytesPerSample) {
-      const why = `${bytes.byteLength} bytes are over the ${sampling.bytesPerSample} of the policy.`;
-      return refused(modelId, 'SHADOW_TOO_LARGE', why);
+      return refuse(
+        new ServerError(
+          'SHADOW_TOO_LARGE',
+          422,
+          `A sample of ${bytes.byteLength} bytes is over the ${sampling.bytesPerSample} that were asked for.`,
+        ),
+      );
     }
     const at = takenAt(message, new Date());
     if (Date.now() - at.getTime() > OLDEST_MS) {
-      return refused(modelId, 'SHADOW_TOO_OLD', `It was taken ${at.toISOString()}.`);
+      return refuse(
+        new ServerError(
+          'SHADOW_TOO_OLD',
+          422,
+          `A sample was taken ${at.toISOString()}, too long ago.`,
+        ),
+      );
     }
     // One more, since the device's hour begins with its own clock.
     if ((await this.ofHour(deviceId, at)) > sampling.perHour) {
-      const why = `It is more than the ${sampling.perHour} of an hour.`;
-      return refused(modelId, 'SHADOW_TOO_MANY', why);
+      return refuse(
+        new ServerError(
+          'SHADOW_TOO_MANY',
+          422,
+          `${deviceId} sends more than ${sampling.perHour} samples of an hour.`,
+        ),
+      );
     }
     await this.requireRoom(deviceId, bytes.byteLength);
     return { kind: 'keep', modelId, input: bytes };
@@ -131,12 +154,19 @@ export class ShadowSamples {
     await tally(transaction, key, losses);
   }
 
+  private async samplingOf(deviceId: string, modelId: string): Promise<Sampling | null> {
+    const device = await this.database.read.device.findUnique({
+      where: { id: deviceId },
+      select: { labels: true },
+    });
+    return device && this.policies.samplingOf(modelId, fromJson(labelsSchema, device.labels));
+  }
+
   private async wasGiven(deviceId: string, running: Running): Promise<boolean> {
     const { releaseId, variantId, modelSha256 } = running;
     const where = { deviceId, releaseId, variantId, modelSha256 };
-    return (await this.database.read.target.findFirst({ where, select: { generation: true } }))
-      ? true
-      : false;
+    const select = { generation: true };
+    return (await this.database.read.target.findFirst({ where, select })) !== null;
   }
 
   private async ofHour(deviceId: string, at: Date): Promise<number> {
@@ -167,9 +197,7 @@ export class ShadowSamples {
     throw new ServerError(
       'SHADOW_STORE_FULL',
       503,
-      full
-        ? `Samples of ${this.configuration.shadow.storeBytes} bytes wait to be judged.`
-        : `${WAITING_PER_DEVICE} samples of ${deviceId} wait to be judged.`,
+      `Samples of ${stored?.bytes ?? 0} bytes wait to be judged, ${own?.count ?? 0} of ${deviceId}.`,
     );
   }
 }
@@ -179,8 +207,3 @@ function takenAt(message: Message<ShadowSample>, now: Date): Date {
   const { takenAt: at } = message.body;
   return windowTimes(message, { from: at, to: at, durationMs: 0 }, now).to;
 }
-
-const refused = (modelId: string | null, code: ServerErrorCode, why: string): Verdict => ({
-  ...{ kind: 'refuse', modelId },
-  why: new ServerError(code, 422, why),
-});
