@@ -74,14 +74,20 @@ export const benchmark: Benchmark<Document> = {
       await machine.measure(pairs, seed, TRUTH_SECONDS);
       const judged = pairs.map((pair) => {
         const { subject, threads } = pair;
-        const { ms } = predictLatency(subject.model, subject.precision, profile, { threads });
+        const { ms, low, high } = predictLatency(subject.model, subject.precision, profile, {
+          threads,
+        });
         const p50 = machine.p50(pair);
         const off = ms / p50 - 1;
         note(
           `${subject.name} ${subject.precision} ${threads}: ${p50.toFixed(3)} ms measured (${machine.counted(pair).length} rounds), ${ms.toFixed(3)} predicted, ${(100 * off).toFixed(0)} %`,
         );
-        return { subject, threads, p50, ms, off: Math.abs(off) };
+        const inside = p50 >= low && p50 <= high;
+        return { subject, threads, p50, ms, off: Math.abs(off), inside };
       });
+      note(
+        `${judged.filter(({ inside }) => inside).length} of ${judged.length} inside the predicted interval`,
+      );
       const settings = THREADS.flatMap((threads) =>
         (['fp32', 'int8'] as const).map((precision) => {
           const own = judged.filter(

@@ -78,8 +78,11 @@ export function latencyEstimator(
     latencyOf(workloadOf(describeCandidate(model, precision), device.block), device).ms;
 }
 
-/** Relative error that stays even where every kernel fits: caches and scheduling in a whole model. */
-const WHOLE_MODEL_ERROR = 0.05;
+/**
+ * Relative error that stays even where every kernel fits: caches and scheduling in a whole model. Nine
+ * in ten whole models were within 15 % in the benchmark of predictions, which is this deviation.
+ */
+const WHOLE_MODEL_ERROR = 0.09;
 /** Standard deviations to either side that hold nine in ten. */
 const NINE_IN_TEN = 1.645;
 
