@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { connect as connectPlain, type Socket } from 'node:net';
-import { connect as connectSecure, type ConnectionOptions } from 'node:tls';
+import type { Socket } from 'node:net';
+import { connect, type ConnectionOptions } from 'node:tls';
 import { seededRandom, type Random } from '@espalier/dataset';
 import { contentTopic, deviceFilter, downTopic, upTopic } from '@espalier/protocol';
 import { ScriptedDevice } from '../../apps/server/test/scripted-device.js';
@@ -16,19 +16,40 @@ import {
   subscribePacket,
   unsubscribePacket,
 } from './mqtt-packets.js';
-import { isAlive, peakRssMiB, Tally, until, type FuzzRun, type Outcome } from './outcome.js';
+import {
+  isAlive,
+  peakRssMiB,
+  settled,
+  Tally,
+  until,
+  type FuzzRun,
+  type Outcome,
+} from './outcome.js';
 
-/** Node and the broker take some 80 MiB at rest; each connection adds what is under way on it. */
-const BOUND_MIB = 320;
+const BOUND = {
+  boundMiB: 320,
+  bound: 'broker: 80 MiB at rest, and 16 connections of at most 4 MiB in each direction',
+};
 const AT_ONCE = 16;
 /** A packet that announces more than comes leaves the broker waiting, as it should. */
 const WAITED_MS = 250;
+/** Events that tell of a connection that was refused or cut. */
+const ENDS = /"code":"(BROKER_(?:PROTOCOL|PACKET|SESSION|NO_IDENTITY|OTHER_IDENTITY|TLS|FULL))"/;
+const DROPS = /"code":"(BROKER_(?:PUBLISH|SUBSCRIBE)_FORBIDDEN)"/;
 
 /** Spoilt MQTT packets to the real broker, from a client that may join and from one that may not. */
-export async function fuzzBroker({ count, seed, note }: FuzzRun): Promise<Outcome> {
+export async function fuzzBroker(run: FuzzRun): Promise<Outcome> {
+  const { count, seed, note } = run;
   const random = seededRandom(seed);
-  const tally = new Tally();
-  const server = await ServerProcess.start({ LOG_LEVEL: 'error' });
+  const tally = new Tally('control-broker', run);
+  const server = await ServerProcess.start({ LOG_LEVEL: 'warn' });
+  let events = 0;
+  server.onLine = (line) => {
+    const end = ENDS.exec(line)?.[1];
+    const code = end ?? DROPS.exec(line)?.[1];
+    if (code !== undefined) tally.refuse(code);
+    if (end !== undefined) events += 1;
+  };
   try {
     const devices: ScriptedDevice[] = [];
     for (let i = 0; i < AT_ONCE; i += 1) {
@@ -36,21 +57,27 @@ export async function fuzzBroker({ count, seed, note }: FuzzRun): Promise<Outcom
     }
     const pid = childOf(server.pid);
     let done = 0;
+    const ways = { answered: 0, refused: 0, cut: 0, waiting: 0 };
     await Promise.all(
       devices.map(async (device) => {
         while (done < count && isAlive(pid)) {
           done += 1;
           if (done % 1000 === 0) note(`broker: ${done} sent`);
-          tally.refuse(await attempt(device, random));
+          ways[await attempt(device, random, tally)] += 1;
         }
       }),
     );
     if (!isAlive(pid)) tally.fail(`The broker was gone after ${done} inputs.`);
-    const { answered = 0, ...refused } = tally.refused;
+    await settled(() => tally.refusals);
+    const { answered, refused, cut, waiting } = ways;
+    note(`broker: ${answered} answered, ${refused} refused, ${cut} cut, ${waiting} waited for`);
+    if (events < refused + cut) {
+      tally.fail(`${refused + cut} connections were ended with ${events} coded events.`);
+    }
     return {
-      ...{ target: 'control-broker', seed, inputs: count, accepted: answered, refused },
-      failures: tally.failures,
-      ...{ peakRssMiB: peakRssMiB(pid), boundMiB: BOUND_MIB },
+      ...{ target: 'control-broker', seed, inputs: count, accepted: answered + waiting },
+      ...{ refused: tally.refused, failures: tally.failures },
+      ...{ peakRssMiB: peakRssMiB(pid), ...BOUND },
       servedAfter: isAlive(pid) && (await isServed(server)),
     };
   } finally {
@@ -59,9 +86,13 @@ export async function fuzzBroker({ count, seed, note }: FuzzRun): Promise<Outcom
 }
 
 /** One connection with spoilt packets on it, and how the broker took them. */
-async function attempt(device: ScriptedDevice, random: Random): Promise<string> {
+async function attempt(
+  device: ScriptedDevice,
+  random: Random,
+  tally: Tally,
+): Promise<'answered' | 'refused' | 'cut' | 'waiting'> {
   const socket = opened(device);
-  const connect = connectPacket(device.login);
+  const joining = connectPacket(device.login);
   let answers = Buffer.alloc(0);
   let closed = false;
   socket.on('data', (bytes: Buffer) => (answers = Buffer.concat([answers, bytes]).subarray(-4096)));
@@ -72,15 +103,17 @@ async function attempt(device: ScriptedDevice, random: Random): Promise<string> 
       resolve();
     }),
   );
+  await Promise.race([end, new Promise((resolve) => socket.once('secureConnect', resolve))]);
   const stranger = random.next() < 0.3;
   const bytes = stranger
-    ? spoiltPacket(connect, random)
+    ? spoiltPacket(joining, random)
     : Buffer.concat([
-        connect,
+        joining,
         ...Array.from({ length: 1 + random.integer(4) }, () =>
           spoiltPacket(soundPacket(device.id, random), random),
         ),
       ]);
+  tally.sends(device.id, bytes);
   socket.write(Buffer.concat([bytes, PING]));
   const isAnswered = (): boolean => answers.includes(PING_ANSWER);
   const late = Date.now() + WAITED_MS;
@@ -88,17 +121,15 @@ async function attempt(device: ScriptedDevice, random: Random): Promise<string> 
     await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 5))]);
   }
   socket.destroy();
-  const refusal = answers[0] === 0x20 && answers[3] !== 0 ? `connack-${answers[3] ?? 0}` : null;
-  if (refusal !== null) return refusal;
+  if (answers[0] === 0x20 && answers[3] !== 0) return 'refused';
   if (isAnswered()) return 'answered';
   return closed ? 'cut' : 'waiting';
 }
 
 function opened({ brokerUrl, login }: ScriptedDevice): Socket {
-  const { hostname: host, port, protocol } = new URL(brokerUrl);
-  if (protocol === 'mqtt:') return connectPlain(Number(port), host);
+  const { hostname: host, port } = new URL(brokerUrl);
   const { ca, cert, key } = login as ConnectionOptions;
-  return connectSecure({ host, port: Number(port), ...{ ca, cert, key } });
+  return connect({ host, port: Number(port), ...{ ca, cert, key } });
 }
 
 function soundPacket(deviceId: string, random: Random): Buffer {

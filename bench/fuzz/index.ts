@@ -22,6 +22,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     count: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
     target: { type: 'string' },
+    keep: { type: 'string' },
   },
   document: resultSchema,
   run: async ({ values, note }) => {
@@ -29,7 +30,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     const outcomes: Outcome[] = [];
     for (const target of targets(values['target'])) {
       note(`${target.name}: ${count} inputs from seed ${seed}`);
-      outcomes.push(await target.fuzz({ count, seed, note }));
+      outcomes.push(await target.fuzz({ count, seed, note, ...kept(values['keep']) }));
     }
     return outcomes;
   },
@@ -42,6 +43,9 @@ function targets(named: BenchContext['values'][string]) {
   if (chosen.length > 0) return chosen;
   throw new BenchError('BENCH_USAGE', `--target is one of: ${Object.keys(TARGETS).join(', ')}.`);
 }
+
+const kept = (folder: BenchContext['values'][string]) =>
+  typeof folder === 'string' ? { keep: folder } : {};
 
 function whole(values: BenchContext['values'], name: string): number {
   const value = Number(values[name]);

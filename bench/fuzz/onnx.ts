@@ -1,65 +1,99 @@
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import { peakRssMiB, Tally, type FuzzRun, type Outcome } from './outcome.js';
+import { originalModels, spoiltModel } from './spoilt-models.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const FOLDERS = ['examples', '../shared/models'].map((folder) => `${ROOT}${folder}`);
-/** Node, the file and the 256 MiB that `readModel` lets a parsed file take at most. */
-const BOUND_MIB = 768;
-/** Longest answer to one file of at most some megabytes. */
-const MOST_MS = 240_000;
+/** Old space of the reader's heap: where it does not suffice, Node ends the process. */
+const HEAP_MIB = 512;
+const BOUND = {
+  boundMiB: HEAP_MIB + 256,
+  bound: `reader: a heap of ${HEAP_MIB} MiB that must suffice, and 256 MiB for Node, file and constants`,
+};
+/** Longest answer to one file of some megabytes. */
+const MOST_MS = 120_000;
 
-const lineSchema = z.object({
-  index: z.number(),
-  mutation: z.string().optional(),
-  code: z.string(),
-  milliseconds: z.number(),
-});
+const answerSchema = z.object({ code: z.string(), milliseconds: z.number() });
+type Answer = z.infer<typeof answerSchema>;
 
 /** Spoilt models to the reader and everything that reads on from it, in a process of its own. */
-export async function fuzzOnnx({ count, seed, note }: FuzzRun): Promise<Outcome> {
-  const tally = new Tally();
-  let [at, peak, slowest, servedAfter] = [0, 0, 0, true];
-  while (at < count) {
-    const child = spawn(
-      process.execPath,
-      [
-        ...['--no-warnings', '--conditions=espalier-source', '--import', './bench/register.mjs'],
-        ...['bench/fuzz/onnx-reader.ts', String(at), String(count), String(seed)],
-        ...FOLDERS.filter(existsSync),
-      ],
-      { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const exited = once(child, 'exit');
-    let watchdog = setTimeout(() => child.kill('SIGKILL'), MOST_MS);
-    for await (const line of createInterface({ input: child.stdout })) {
-      const { index, mutation, code, milliseconds } = lineSchema.parse(JSON.parse(line));
-      clearTimeout(watchdog);
-      watchdog = setTimeout(() => child.kill('SIGKILL'), MOST_MS);
-      at = index + 1;
-      if (code === 'accepted') tally.accepted += 1;
-      else if (code.startsWith('UNCODED')) tally.fail(`${index} ${mutation ?? ''}: ${code}`);
-      else tally.refuse(code);
-      slowest = Math.max(slowest, milliseconds);
-      peak = Math.max(peak, peakRssMiB(child.pid));
-      if (at % 1000 === 0) note(`onnx: ${at} read, slowest ${slowest.toFixed(0)} ms`);
+export async function fuzzOnnx(run: FuzzRun): Promise<Outcome> {
+  const { count, seed, note } = run;
+  const tally = new Tally('onnx', run);
+  const originals = originalModels(FOLDERS.filter(existsSync));
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-fuzz-'));
+  const path = join(folder, 'input.onnx');
+  let [peak, slowest, reader] = [0, 0, new Reader()];
+  try {
+    for (let index = 0; index < count; index += 1) {
+      const { name, bytes } = spoiltModel(originals, seed, index);
+      writeFileSync(path, bytes);
+      const answer = await reader.answer(path);
+      const within = peak <= BOUND.boundMiB;
+      peak = Math.max(peak, reader.peakMiB);
+      slowest = Math.max(slowest, answer?.milliseconds ?? MOST_MS);
+      const blame = (what: string): void => tally.failOn(`${index} (${name}): ${what}`, bytes);
+      if (within && peak > BOUND.boundMiB) blame(`the reader took ${peak.toFixed(0)} MiB`);
+      if (answer === null) {
+        blame('the reader ended, or did not answer');
+        reader.end();
+        reader = new Reader();
+      } else if (answer.code === 'accepted') tally.accepted += 1;
+      else if (answer.code.startsWith('UNCODED')) blame(answer.code);
+      else tally.refuse(answer.code);
+      if ((index + 1) % 1000 === 0)
+        note(`onnx: ${index + 1} read, slowest ${slowest.toFixed(0)} ms`);
     }
-    clearTimeout(watchdog);
-    const [exitCode] = (await exited) as [number | null];
-    servedAfter = exitCode === 0;
-    if (at < count || !servedAfter) {
-      tally.fail(`The reader ended at file ${at} with ${exitCode ?? 'a signal'}.`);
-      at += 1;
-    }
+    writeFileSync(path, originals[0] ?? '');
+    const servedAfter = (await reader.answer(path))?.code === 'accepted';
+    note(`onnx: slowest file ${slowest.toFixed(0)} ms`);
+    return {
+      ...{ target: 'onnx', seed, inputs: count, accepted: tally.accepted },
+      ...{ refused: tally.refused, failures: tally.failures },
+      ...{ peakRssMiB: peak, ...BOUND, servedAfter },
+    };
+  } finally {
+    reader.end();
+    rmSync(folder, { recursive: true, force: true });
   }
-  note(`onnx: slowest file ${slowest.toFixed(0)} ms`);
-  return {
-    ...{ target: 'onnx', seed, inputs: count, accepted: tally.accepted },
-    ...{ refused: tally.refused, failures: tally.failures },
-    ...{ peakRssMiB: peak, boundMiB: BOUND_MIB, servedAfter },
-  };
+}
+
+/** The process that reads, asked one file at a time. */
+class Reader {
+  peakMiB = 0;
+  private readonly child = spawn(
+    process.execPath,
+    [
+      `--max-old-space-size=${HEAP_MIB}`,
+      ...['--no-warnings', '--conditions=espalier-source', '--import', './bench/register.mjs'],
+      'bench/fuzz/onnx-reader.ts',
+    ],
+    { cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  private readonly lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
+
+  constructor() {
+    // A reader that died is told by its silence.
+    this.child.stdin.on('error', () => undefined);
+  }
+
+  /** What became of a file; null when the process ended or took too long. */
+  async answer(path: string): Promise<Answer | null> {
+    const watchdog = setTimeout(() => this.child.kill('SIGKILL'), MOST_MS);
+    this.child.stdin.write(`${path}\n`);
+    const line = await this.lines.next();
+    clearTimeout(watchdog);
+    this.peakMiB = Math.max(this.peakMiB, peakRssMiB(this.child.pid));
+    return line.done ? null : answerSchema.parse(JSON.parse(line.value));
+  }
+
+  end(): void {
+    this.child.kill('SIGKILL');
+  }
 }

@@ -1,4 +1,6 @@
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { z } from 'zod';
 
 /** What became of the inputs of one target. */
@@ -13,7 +15,9 @@ export const outcomeSchema = z.strictObject({
   /** Anything else: an error without a code, a crash, no answer. */
   failures: z.array(z.string()),
   peakRssMiB: z.number(),
+  /** What the largest resident set may be, and what it is made of. */
   boundMiB: z.number(),
+  bound: z.string(),
   /** Whether a sound message was served afterwards. */
   servedAfter: z.boolean(),
 });
@@ -24,22 +28,57 @@ export interface FuzzRun {
   readonly count: number;
   readonly seed: number;
   note(line: string): void;
+  /** Folder for inputs that something went wrong with. */
+  readonly keep?: string;
 }
 
 const MOST_FAILURES = 20;
 
-/** Counts outcomes. */
+/** Inputs sent last, of which one is to blame when something goes wrong. */
+const MOST_KEPT = 256;
+
+/** Counts outcomes, and writes down the inputs that led to a failure. */
 export class Tally {
   accepted = 0;
   readonly refused: Record<string, number> = {};
   readonly failures: string[] = [];
+  private readonly inputs: { readonly to: string; readonly bytes: Uint8Array }[] = [];
+
+  constructor(
+    private readonly target: string,
+    private readonly run: FuzzRun,
+  ) {}
+
+  /** Notes an input before it is sent. */
+  sends(to: string, bytes: Uint8Array): void {
+    this.inputs.push({ to, bytes });
+    if (this.inputs.length > MOST_KEPT) this.inputs.shift();
+  }
 
   refuse(code: string): void {
     this.refused[code] = (this.refused[code] ?? 0) + 1;
   }
 
+  /** A failure that one of the inputs sent last led to: they are written down, a line of JSON each. */
   fail(what: string): void {
-    if (this.failures.length < MOST_FAILURES) this.failures.push(what.slice(0, 500));
+    const lines = this.inputs.map(({ to, bytes }) =>
+      JSON.stringify({ to, base64: Buffer.from(bytes).toString('base64') }),
+    );
+    this.write(what, 'jsonl', Buffer.from(lines.join('\n')));
+  }
+
+  /** A failure on one input, which is written down as it is. */
+  failOn(what: string, input: Uint8Array): void {
+    this.write(what, 'bin', input);
+  }
+
+  private write(what: string, ending: string, content: Uint8Array): void {
+    if (this.failures.length >= MOST_FAILURES) return;
+    const { keep: folder = join(tmpdir(), 'espalier-fuzz'), seed } = this.run;
+    mkdirSync(folder, { recursive: true });
+    const path = join(folder, `${this.target}-${seed}-${this.failures.length}.${ending}`);
+    writeFileSync(path, content);
+    this.failures.push(`${what.slice(0, 500)} (see ${path})`);
   }
 
   get refusals(): number {

@@ -15,17 +15,21 @@ import {
   type Outcome,
 } from './outcome.js';
 
-/** Node, NestJS and Prisma at rest take some 200 MiB; the rest is messages under way. */
-const BOUND_MIB = 768;
+const BOUND = {
+  boundMiB: 512,
+  bound:
+    'server: 250 MiB at rest, 64 MiB of messages under way, and as much again before collection',
+};
 const BATCH = 100;
 const PACKET_BYTES = 258 * 1024;
 const REFUSAL = /"code":"([A-Z][A-Z_]+)"/;
 const UNCODED = /^\{"level":(?:50|60)/;
 
 /** Spoilt messages of a device to the real server, over its real broker. */
-export async function fuzzServer({ count, seed, note }: FuzzRun): Promise<Outcome> {
+export async function fuzzServer(run: FuzzRun): Promise<Outcome> {
+  const { count, seed, note } = run;
   const random = seededRandom(seed);
-  const tally = new Tally();
+  const tally = new Tally('control-server', run);
   const server = await ServerProcess.start({ LOG_LEVEL: 'warn' });
   server.onLine = (line) => {
     const code = REFUSAL.exec(line)?.[1];
@@ -42,6 +46,7 @@ export async function fuzzServer({ count, seed, note }: FuzzRun): Promise<Outcom
         const kind = pick(UP_KINDS, random) ?? 'hello';
         let payload = mutated(enveloped(messages[kind]()), random);
         if (payload.byteLength > PACKET_BYTES) payload = payload.slice(0, PACKET_BYTES);
+        tally.sends(kind, payload);
         await device.raw(kind, Buffer.from(payload));
       }
       if (!(await isHeard(device)) || !isAlive(server.pid)) {
@@ -56,7 +61,7 @@ export async function fuzzServer({ count, seed, note }: FuzzRun): Promise<Outcom
     return {
       ...{ target: 'control-server', seed, inputs: count, accepted: tally.accepted },
       ...{ refused: tally.refused, failures: tally.failures, servedAfter },
-      ...{ peakRssMiB: peakRssMiB(server.pid), boundMiB: BOUND_MIB },
+      ...{ peakRssMiB: peakRssMiB(server.pid), ...BOUND },
     };
   } finally {
     await server.dispose();

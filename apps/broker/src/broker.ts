@@ -27,6 +27,9 @@ const DROP_CODES = {
   forward: 'BROKER_BACKLOG',
 } as const;
 
+/** How aedes says that a client went or fell behind. */
+const ORDINARY_ENDS = new Set(['keep alive timeout', 'connection closed', 'drain timeout']);
+
 /** A broker that listens. */
 export interface RunningBroker {
   readonly host: string;
@@ -43,6 +46,8 @@ export async function startBroker(
   const identities = new WeakMap<Client, Identity>();
   const devices = new Map<string, { client: Client; expiresMs: number }>();
   const dropped = new WeakMap<Client, number>();
+  /** Clients whose refusal was told already. */
+  const refused = new WeakSet<Client>();
   const identityOf = (client: Client | null): Identity | undefined =>
     client ? identities.get(client) : undefined;
 
@@ -57,10 +62,11 @@ export async function startBroker(
   const aedes = await Aedes.createBroker({
     connectTimeout: CONNECT_TIMEOUT_MS,
     drainTimeout: configuration.drainTimeoutMs,
-    preConnect(_client, packet, done) {
+    preConnect(client, packet, done) {
       if (aedes.connectedClients >= configuration.maxClients) {
         const { maxClients } = configuration;
         log.warn({ code: 'BROKER_FULL', maxClients }, 'connection refused: too many clients');
+        refused.add(client);
         done(new Error('too many clients'), false);
       } else if (packet.will || !packet.clean) {
         // Wills and stored sessions would let a device fill the broker's memory while it is away.
@@ -68,6 +74,7 @@ export async function startBroker(
           { code: 'BROKER_SESSION', clientId: packet.clientId },
           'connection refused: wants a will or stored session',
         );
+        refused.add(client);
         done(new Error('only clean sessions without a will'), false);
       } else {
         done(null, true);
@@ -78,6 +85,7 @@ export async function startBroker(
       const who = authenticate({ commonName, clientId: client.id, username }, revocations);
       if (who.kind === 'refused') {
         log.warn({ code: who.code, clientId: client.id, commonName }, 'connection refused');
+        refused.add(client);
         done(Object.assign(new Error(who.code), { returnCode: NOT_AUTHORIZED }), false);
         return;
       }
@@ -144,12 +152,15 @@ export async function startBroker(
     const count = dropped.get(client);
     if (count !== undefined) log.warn({ clientId: client.id, count }, 'dropped in this connection');
   });
-  aedes.on('clientError', (client, error) => {
-    log.debug({ clientId: client.id, reason: error.message }, 'client error');
-  });
-  aedes.on('connectionError', (_client, error) => {
-    log.debug({ reason: error.message }, 'connection error');
-  });
+  const ended = (client: Client, error: NodeJS.ErrnoException): void => {
+    const event = { clientId: client.id, reason: error.message.slice(0, 200) };
+    // A socket's own errors have a code: a client that went, not one that broke the protocol.
+    const went = error.code !== undefined || ORDINARY_ENDS.has(error.message);
+    if (went || refused.has(client)) log.debug(event, 'connection ended');
+    else log.warn({ ...event, code: 'BROKER_PROTOCOL' }, 'connection cut');
+  };
+  aedes.on('clientError', ended);
+  aedes.on('connectionError', ended);
 
   const { server, port } = await listen(
     configuration,

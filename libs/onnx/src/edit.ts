@@ -38,9 +38,10 @@ export function edit(model: Model): GraphEditor {
 /** Collects changes to a model; `done` gives the changed model. */
 export class GraphEditor {
   private readonly protos = new Map<Node, NodeProto>();
-  private order: Node[];
+  /** Those removed are left in it until it is next read: a file may hold very many. */
+  private placed: Node[];
   private readonly initializers: Map<string, TensorProto>;
-  private inputs: ValueInfoProto[];
+  private inputs: Map<string, ValueInfoProto>;
   private outputs: ValueInfoProto[];
   private valueInfo: ValueInfoProto[];
   private readonly names: Set<string>;
@@ -48,10 +49,10 @@ export class GraphEditor {
 
   constructor(private readonly source: Model) {
     const { graph } = source;
-    this.order = [...graphOf(source).nodes];
-    for (const node of this.order) this.protos.set(node, node.proto);
+    this.placed = [...graphOf(source).nodes];
+    for (const node of this.placed) this.protos.set(node, node.proto);
     this.initializers = new Map(graph.initializer.map((tensor) => [tensor.name, tensor]));
-    this.inputs = [...graph.input];
+    this.inputs = byName(graph.input);
     this.outputs = [...graph.output];
     this.valueInfo = [...graph.valueInfo];
     this.names = allNames(graph);
@@ -67,13 +68,13 @@ export class GraphEditor {
   setInitializer(name: string, tensor: Tensor): this {
     this.names.add(name);
     this.initializers.set(name, encodeTensor(name, tensor));
-    this.inputs = this.inputs.filter((input) => input.name !== name);
+    this.inputs.delete(name);
     return this;
   }
 
   removeInitializer(name: string): this {
     this.initializers.delete(name);
-    this.inputs = this.inputs.filter((input) => input.name !== name);
+    this.inputs.delete(name);
     return this;
   }
 
@@ -81,7 +82,6 @@ export class GraphEditor {
   removeNode(node: Node): this {
     this.protoOf(node);
     this.protos.delete(node);
-    this.order = this.order.filter((other) => other !== node);
     return this;
   }
 
@@ -179,7 +179,7 @@ export class GraphEditor {
   /** Make these values the graph's outputs, declared as they were where they were declared. */
   setOutputs(names: readonly string[]): this {
     const declared = new Map(
-      [...this.valueInfo, ...this.inputs, ...this.outputs].map((info) => [info.name, info]),
+      [...this.valueInfo, ...this.inputs.values(), ...this.outputs].map((info) => [info.name, info]),
     );
     this.outputs = names.map((name) => declared.get(name) ?? encodeValueInfo(name, 'float32'));
     return this;
@@ -187,9 +187,7 @@ export class GraphEditor {
 
   /** Replace the declaration of a graph input. */
   setInput(name: string, dtype: DType, shape: readonly Dim[]): this {
-    this.inputs = this.inputs.map((input) =>
-      input.name === name ? encodeValueInfo(name, dtype, shape) : input,
-    );
+    if (this.inputs.has(name)) this.inputs.set(name, encodeValueInfo(name, dtype, shape));
     return this;
   }
 
@@ -198,9 +196,8 @@ export class GraphEditor {
    * nodes that made them first.
    */
   setInputs(values: readonly { readonly name: string; readonly dtype: DType }[]): this {
-    const declared = new Map(this.inputs.map((info) => [info.name, info]));
-    this.inputs = values.map(
-      ({ name, dtype }) => declared.get(name) ?? encodeValueInfo(name, dtype),
+    this.inputs = byName(
+      values.map(({ name, dtype }) => this.inputs.get(name) ?? encodeValueInfo(name, dtype)),
     );
     return this;
   }
@@ -232,7 +229,6 @@ export class GraphEditor {
       }
     }
     for (const node of this.order) if (!live.has(node)) this.protos.delete(node);
-    this.order = this.order.filter((node) => live.has(node));
     for (const name of [...this.initializers.keys()]) {
       if (!needed.has(name)) this.removeInitializer(name);
     }
@@ -256,7 +252,7 @@ export class GraphEditor {
     const graph: GraphProto = shallowCopy(sourceGraph, {
       node,
       initializer: [...this.initializers.values()],
-      input: this.inputs,
+      input: [...this.inputs.values()],
       output: this.outputs,
       valueInfo: this.valueInfo.filter(({ name }) => known.has(name)),
     });
@@ -273,6 +269,13 @@ export class GraphEditor {
       ],
     });
     return refreshDeclaredShapes(modelOf(proto));
+  }
+
+  private get order(): Node[] {
+    if (this.placed.length > this.protos.size) {
+      this.placed = this.placed.filter((node) => this.protos.has(node));
+    }
+    return this.placed;
   }
 
   private protoOf(node: Node): NodeProto {
@@ -294,6 +297,9 @@ export class GraphEditor {
     return copy;
   }
 }
+
+const byName = (infos: readonly ValueInfoProto[]): Map<string, ValueInfoProto> =>
+  new Map(infos.map((info) => [info.name, info]));
 
 function readsOf(proto: NodeProto): string[] {
   return [...proto.input, ...subgraphsOf(proto).flatMap(capturedNames)].filter((n) => n !== '');

@@ -112,4 +112,16 @@ describe('foldConstants', () => {
     });
     expect(foldConstants(model).graph.node).toHaveLength(2);
   });
+
+  it('drops very many nodes that make nothing in one go', () => {
+    const model = buildModel({
+      inputs: [{ name: 'x', shape: [1, 4] }],
+      outputs: [{ name: 'y' }],
+      nodes: [
+        { op: 'Relu', inputs: ['x'], outputs: ['y'] },
+        ...Array.from({ length: 30_000 }, () => ({ op: 'Nothing', inputs: [], outputs: [] })),
+      ],
+    });
+    expect(foldConstants(model).graph.node.map(({ opType }) => opType)).toEqual(['Relu']);
+  });
 });

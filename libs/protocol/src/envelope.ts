@@ -24,7 +24,8 @@ export type Message<T> = Envelope & { body: T };
 /**
  * Parses a control message: size first, then depth, then JSON, then shape.
  * @param bytes the MQTT payload
- * @throws ProtocolError PROTOCOL_TOO_LARGE, PROTOCOL_TOO_DEEP, PROTOCOL_NOT_JSON, PROTOCOL_INVALID
+ * @throws ProtocolError PROTOCOL_TOO_LARGE, PROTOCOL_TOO_DEEP, PROTOCOL_NOT_JSON, PROTOCOL_TEXT,
+ *   PROTOCOL_INVALID
  */
 export function decodeMessage<T>(bytes: Uint8Array, body: z.ZodType<T>): Message<T> {
   if (bytes.byteLength > LIMITS.controlMessageBytes) {

@@ -3,6 +3,7 @@ export type ProtocolErrorCode =
   | 'PROTOCOL_TOO_LARGE'
   | 'PROTOCOL_NOT_JSON'
   | 'PROTOCOL_TOO_DEEP'
+  | 'PROTOCOL_TEXT'
   | 'PROTOCOL_INVALID'
   | 'PROTOCOL_TOPIC'
   | 'PROTOCOL_FRAME'

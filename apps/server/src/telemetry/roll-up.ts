@@ -37,6 +37,9 @@ const SUMMED = [
 ] as const;
 const LARGEST = ['latencyMaxMs', 'rssMaxBytes', 'modelMaxBytes'] as const;
 
+/** A device may say any number; what is stored stays one that can be read again. */
+const MOST = Number.MAX_SAFE_INTEGER;
+
 /** Sums over windows of many devices. */
 export class RollUp {
   readonly sums: Sums = {
@@ -81,7 +84,7 @@ export class RollUp {
   }
 
   #sum(other: Sums): void {
-    for (const name of SUMMED) this.sums[name] += other[name];
+    for (const name of SUMMED) this.sums[name] = Math.min(MOST, this.sums[name] + other[name]);
     for (const name of LARGEST) this.sums[name] = Math.max(this.sums[name], other[name]);
   }
 

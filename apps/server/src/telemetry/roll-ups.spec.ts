@@ -75,6 +75,22 @@ describe('roll-ups', () => {
     return Object.fromEntries(view.series.map(({ key, total }) => [key, total]));
   };
 
+  it('go on when a device says numbers beyond all measure', async () => {
+    const beyond = { p50: 1e308, p95: 1e308, max: 1e308, mean: 1e308 };
+    for (const latencyMs of [beyond, beyond, null]) {
+      await say('cam-a', 0, { inferences: Number.MAX_SAFE_INTEGER, latencyMs });
+      await rollAllUp();
+    }
+    await say('cam-b', 0);
+    await rollAllUp();
+    expect(await totals({ selector: 'site=oslo', by: 'class' })).toMatchObject({
+      unknown: { windows: 1, inferences: 10 },
+    });
+    expect(await totals({ by: 'class' })).toMatchObject({
+      unknown: { windows: 4, inferences: Number.MAX_SAFE_INTEGER },
+    });
+  });
+
   it('count every window once in its minute, hour and day', async () => {
     await say('cam-a', 0);
     await rollAllUp();
