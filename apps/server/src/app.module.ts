@@ -70,6 +70,9 @@ import { ShadowPolicies } from './shadow/shadow-policies.js';
 import { ShadowSamples } from './shadow/shadow-samples.js';
 import { ShadowController } from './shadow/shadow.controller.js';
 import { DeviceTags } from './telemetry/device-tags.js';
+import { DriftReadings } from './telemetry/drift-readings.js';
+import { DriftStreams } from './telemetry/drift-streams.js';
+import { References } from './telemetry/references.js';
 import { RollUps } from './telemetry/roll-ups.js';
 import { Series } from './telemetry/series.js';
 import { Telemetry } from './telemetry/telemetry.js';
@@ -146,6 +149,8 @@ export class AppModule {
         Devices,
         Displacement,
         Drafts,
+        DriftReadings,
+        DriftStreams,
         Enrolment,
         EventStream,
         FleetMetrics,
@@ -166,6 +171,7 @@ export class AppModule {
         Previews,
         Proposals,
         Readings,
+        References,
         ReleasedModels,
         Releases,
         Retuning,

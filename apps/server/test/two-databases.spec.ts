@@ -15,6 +15,9 @@ import { migratePostgresql } from '../src/persistence/migrate-postgresql.js';
 import { migrateSqlite } from '../src/persistence/migrate-sqlite.js';
 import { fromExactJson, toExactJson, toJson } from '../src/persistence/json.js';
 import { whereSelected } from '../src/fleet/selector.js';
+import { ruleRequestSchema } from '../src/alerts/schemas.js';
+import { seriesQuerySchema } from '../src/telemetry/schemas.js';
+import { addVariant, sketchOf, Watchers } from './field.js';
 import { PostgresCluster, postgresPrograms } from './postgres-cluster.js';
 
 jest.setTimeout(300_000);
@@ -306,6 +309,43 @@ if (!installed) process.stderr.write('PostgreSQL is not installed: its tests are
       expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(8);
       const good = await database.read.counter.findUnique({ where: { name: 'good' } });
       expect(good?.value).toBe(32);
+    });
+
+    it('rolls telemetry up, watches for drift, and raises and clears alerts', async () => {
+      await addVariant(database);
+      const server = new Watchers(database);
+      for (const [metric, raise, clear] of [
+        ['accuracy', 0.6, 0.8],
+        ['drift', 30, 3],
+      ] as const) {
+        const about = { name: metric, metric, raise, clear, forSeconds: 0 };
+        await server.rules.create(ruleRequestSchema.parse(about));
+      }
+      const look = () => server.watch.look(new Date(Date.now() + 1000));
+      for (let minute = 0; minute < 4; minute += 1) {
+        const accuracy = { labelled: 10, correct: 5 };
+        await server.say('d-1', sketchOf(minute + 1, 60, -0.4), { accuracy });
+      }
+      await server.rollUps.next();
+      await look();
+      expect(await server.alerts.active()).toMatchObject(
+        expect.arrayContaining([
+          expect.objectContaining({ metric: 'accuracy', value: 0.5, restsOn: '40 labels' }),
+          expect.objectContaining({ metric: 'drift', restsOn: 'brightness of device d-1' }),
+        ]),
+      );
+      // Another server goes on where this one stood, and what was rolled up is not again.
+      const next = new Watchers(database);
+      await next.say('d-1', sketchOf(9, 60, -0.4), { accuracy: { labelled: 400, correct: 400 } });
+      await next.rollUps.next();
+      await next.watch.look(new Date(Date.now() + 1000));
+      expect(await next.alerts.active()).toMatchObject([{ metric: 'drift' }]);
+      const { series } = await next.series.of(seriesQuerySchema.parse({}), new Date());
+      expect(series[0]?.total).toMatchObject({
+        windows: 5,
+        accuracy: { labelled: 440, correct: 420 },
+        accuracyEstimate: { items: 300 },
+      });
     });
 
     it('cannot be written but through the queue', async () => {

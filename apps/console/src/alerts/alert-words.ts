@@ -8,7 +8,12 @@ export const METRICS: Readonly<
   Record<Metric, { name: string; below: boolean; unit: string; show: (value: number) => string }>
 > = {
   accuracy: { name: 'Accuracy', below: true, unit: 'share', show: (value) => percent(value) },
-  drift: { name: 'Drift', below: false, unit: 'index', show: (value) => value.toFixed(3) },
+  drift: {
+    name: 'Drift',
+    below: false,
+    unit: 'days',
+    show: (value) => `${Number(value.toPrecision(3))} days`,
+  },
   latency: {
     name: 'Latency, p95',
     below: false,

@@ -65,5 +65,5 @@ export class AlertActing {
   }
 }
 
-const wordsOf = (rule: RuleView, { value }: AlertView): string =>
-  `alert "${rule.name}": ${rule.metric} is ${Number(value.toPrecision(4))}, the limit ${rule.raise}`;
+const wordsOf = (rule: RuleView, { value, restsOn }: AlertView): string =>
+  `alert "${rule.name}": ${rule.metric} is ${Number(value.toPrecision(4))}, the limit ${rule.raise}${restsOn === null ? '' : ` (${restsOn})`}`;

@@ -47,7 +47,7 @@ export class Alerts {
   /** Writes a new alert down, its notice with it where the rule has a webhook. */
   async raise(
     rule: RuleView,
-    { releaseId, variantId, value }: Reading,
+    { releaseId, variantId, value, restsOn }: Reading,
     now: Date,
   ): Promise<AlertView> {
     const row = await this.database.write(async (transaction) => {
@@ -57,7 +57,7 @@ export class Alerts {
           ruleId: rule.id,
           name: rule.name,
           metric: rule.metric,
-          ...{ releaseId, variantId, value: value ?? rule.raise, raisedAt: now },
+          ...{ releaseId, variantId, value: value ?? rule.raise, restsOn, raisedAt: now },
         },
       });
       await notice(transaction, rule, raised.id, 'raised', now);

@@ -1,37 +1,36 @@
-import { FAMILIES, stabilityIndex, type WindowSketch } from '@espalier/evidence';
 import { Injectable } from '@nestjs/common';
 import { parseSelector, whereSelected } from '../fleet/selector.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
+import { AccuracyEstimate } from '../telemetry/accuracy-estimate.js';
+import { DriftReadings } from '../telemetry/drift-readings.js';
+import { References } from '../telemetry/references.js';
 import { RollUp } from '../telemetry/roll-up.js';
 import { Series } from '../telemetry/series.js';
 import type { AlertMetric, AlertSubject, RuleView } from './schemas.js';
 
 const MEBIBYTE = 2 ** 20;
-const DAY_MS = 86_400_000;
-/** What drift is measured against: a variant's first days, until so many items are in. */
-const REFERENCE_ITEMS = 1_000;
-const REFERENCE_DAYS = 30;
-const REFERENCES_KEPT = 500;
-
 /** A rule's metric of one subject; null: there was too little to measure. */
 export interface Reading extends AlertSubject {
   readonly value: number | null;
+  /** What it was measured by, where that needs saying. */
+  readonly restsOn: string | null;
 }
 
 /** Measures what alert rules watch. */
 @Injectable()
 export class Readings {
-  private readonly references = new Map<string, WindowSketch>();
-
   constructor(
     private readonly database: Database,
     private readonly series: Series,
+    private readonly drifts: DriftReadings,
+    private readonly references: References,
   ) {}
 
   async of(rule: RuleView, now: Date): Promise<Reading[]> {
     const { metric } = rule;
     if (metric === 'silence') return [await this.silence(rule, now)];
+    if (metric === 'drift') return this.drift(rule, now);
     const from = new Date(now.getTime() - rule.windowSeconds * 1000);
     const rows = await this.series.rows('minute', from, now, rule);
     const variants = new Map<string, { subject: AlertSubject; rollUp: RollUp }>();
@@ -42,13 +41,11 @@ export class Readings {
       variants.set(key, one);
     }
     return Promise.all(
-      [...variants.values()].map(async ({ subject, rollUp }) => ({
-        ...subject,
-        value:
-          metric === 'drift'
-            ? await this.drift(subject, rollUp, rule.minimum, now)
-            : measured(metric, rollUp, rule.minimum),
-      })),
+      [...variants.values()].map(async ({ subject, rollUp }) =>
+        metric === 'accuracy'
+          ? this.accuracy(subject, rollUp, rule.minimum)
+          : { ...subject, value: measured(metric, rollUp, rule.minimum), restsOn: null },
+      ),
     );
   }
 
@@ -63,55 +60,50 @@ export class Readings {
     const silent = await device.count({
       where: { ...where, OR: [{ seenAt: null }, { seenAt: { lt: before } }] },
     });
-    return { releaseId: null, variantId: null, value: of < rule.minimum ? null : silent / of };
+    return {
+      releaseId: null,
+      variantId: null,
+      value: of < rule.minimum ? null : silent / of,
+      restsOn: `${silent} of ${of} devices`,
+    };
   }
 
-  private async drift(
-    subject: AlertSubject,
-    { sketch }: RollUp,
+  /** Of a family that is all the rule covers, so that its limit holds for everything together. */
+  private async drift(rule: RuleView, now: Date): Promise<Reading[]> {
+    const found = await this.drifts.of(rule, now, rule.windowSeconds * 1000);
+    const devices = found.reduce((sum, one) => sum + one.devices, 0);
+    return found.map(({ releaseId, variantId, days, restsOn }) => ({
+      ...{ releaseId, variantId, restsOn },
+      value: devices < rule.minimum ? null : days,
+    }));
+  }
+
+  /** From labels, or where none came, as an estimate. */
+  private async accuracy(
+    { releaseId, variantId }: AlertSubject,
+    { sums, sketch }: RollUp,
     minimum: number,
-    now: Date,
-  ): Promise<number | null> {
-    if (!sketch || sketch.brightness.total < minimum) return null;
-    const reference = await this.reference(subject, now);
-    if (!reference) return null;
-    const indices = FAMILIES.map((family) => stabilityIndex(family, reference, sketch));
-    return indices.reduce((most, index) => maxOf(most, index), null);
-  }
-
-  private async reference({ releaseId, variantId }: AlertSubject, now: Date) {
-    const key = `${releaseId}/${variantId}`;
-    const known = this.references.get(key);
-    if (known) return known;
-    const from = new Date(now.getTime() - REFERENCE_DAYS * DAY_MS);
-    const rows = await this.series.rows('hour', from, now, {
-      releaseId: releaseId ?? undefined,
-      variantId: variantId ?? undefined,
-    });
-    const sum = new RollUp();
-    for (const { body } of rows) {
-      if (sum.sketch && sum.sketch.brightness.total >= REFERENCE_ITEMS) break;
-      sum.mergeStored(body);
+  ): Promise<Reading> {
+    if (sums.labelled > 0) {
+      const value = sums.labelled < minimum ? null : sums.correct / sums.labelled;
+      return { releaseId, variantId, value, restsOn: `${sums.labelled} labels` };
     }
-    if (!sum.sketch || sum.sketch.brightness.total < REFERENCE_ITEMS) return null;
-    const [oldest] = this.references.keys();
-    if (this.references.size >= REFERENCES_KEPT && oldest !== undefined) {
-      this.references.delete(oldest);
-    }
-    this.references.set(key, sum.sketch);
-    return sum.sketch;
+    const estimate = new AccuracyEstimate();
+    estimate.add(sketch, await this.references.of(variantId ?? ''));
+    const shown = estimate.shown();
+    const value = shown && shown.items >= minimum ? shown.value : null;
+    const restsOn = `estimated from the confidence of ${shown?.items ?? 0} items, against ${shown?.references.join(' and ') ?? 'no'} data`;
+    return { releaseId, variantId, value, restsOn };
   }
 }
 
 /** A metric over a roll-up. */
 export function measured(
-  metric: Exclude<AlertMetric, 'silence' | 'drift'>,
+  metric: Exclude<AlertMetric, 'silence' | 'drift' | 'accuracy'>,
   { sums, sketch }: RollUp,
   minimum: number,
 ): number | null {
   switch (metric) {
-    case 'accuracy':
-      return sums.labelled < minimum ? null : sums.correct / sums.labelled;
     case 'latency': {
       if (sums.latencyCount < minimum) return null;
       return sketch?.latencyMs.quantile(0.95) ?? sums.latencyMaxMs;
@@ -122,6 +114,3 @@ export function measured(
       return sums.seconds === 0 ? null : sums.restarts / (sums.seconds / 3600);
   }
 }
-
-const maxOf = (a: number | null, b: number | null): number | null =>
-  a === null || b === null ? (a ?? b) : Math.max(a, b);

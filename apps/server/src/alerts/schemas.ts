@@ -3,9 +3,9 @@ import { z } from 'zod';
 
 /** What a rule watches, and which way it goes bad. */
 export const ALERT_METRICS = {
-  /** Share of labelled items that were right. */
+  /** Share of labelled items that were right; where no labels come, as estimated from confidence. */
   accuracy: { bad: 'below', about: 'variant' },
-  /** Population stability index of inputs or outputs against the variant's first days. */
+  /** Days in which everything that the rule covers would show so much evidence once by chance. */
   drift: { bad: 'above', about: 'variant' },
   /** p95 in milliseconds. */
   latency: { bad: 'above', about: 'variant' },
@@ -54,7 +54,7 @@ const ruleShape = {
   forSeconds: z.number().min(0).max(86_400).default(60),
   /** Over how much time each reading goes. */
   windowSeconds: z.number().min(60).max(86_400).default(300),
-  /** Labelled items, inferences or devices that a reading needs. */
+  /** Labelled items, inferences or devices (of drift and silence) that a reading needs. */
   minimum: z.number().int().min(1).default(1),
   /** To what it is limited; by default everything. */
   releaseId: z.string().max(128).optional(),
@@ -95,6 +95,8 @@ export const alertSchema = subjectSchema.extend({
   state: z.enum(['active', 'cleared']),
   /** When it was raised or, once it is over, cleared. */
   value: z.number(),
+  /** What the value was measured by when it was raised; an estimate says that it is one. */
+  restsOn: z.string().nullable(),
   raisedAt: instantSchema,
   clearedAt: instantSchema.nullable(),
   acknowledgedAt: instantSchema.nullable(),

@@ -3,6 +3,9 @@ import { Gauge } from 'prom-client';
 import { z } from 'zod';
 import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database } from '../persistence/database.js';
+import { AccuracyEstimate } from '../telemetry/accuracy-estimate.js';
+import { DriftReadings } from '../telemetry/drift-readings.js';
+import { References } from '../telemetry/references.js';
 import { RollUp } from '../telemetry/roll-up.js';
 import { RollUps } from '../telemetry/roll-ups.js';
 import { Series } from '../telemetry/series.js';
@@ -21,6 +24,8 @@ interface Variant {
   readonly model: string;
   readonly variant: string;
   readonly rollUp: RollUp;
+  readonly estimate: number | null;
+  readonly driftDays: number | null;
 }
 
 /** What the fleet does, for Prometheus: read when it is asked for. */
@@ -32,6 +37,8 @@ export class FleetMetrics {
     { registry }: Metrics,
     private readonly database: Database,
     private readonly series: Series,
+    private readonly drifts: DriftReadings,
+    private readonly references: References,
     rollUps: RollUps,
     channel: DeviceChannel,
   ) {
@@ -89,15 +96,16 @@ export class FleetMetrics {
     const gauge = (
       name: string,
       help: string,
-      valueOf: (rollUp: RollUp) => number | null,
+      valueOf: (rollUp: RollUp, variant: Variant) => number | null,
     ): void => {
       const made: Gauge = new Gauge({
         ...{ name, help, labelNames: ['model', 'variant'], registers },
         collect: async () => {
           const variants = await this.lately();
           made.reset();
-          for (const { model, variant, rollUp } of variants) {
-            const value = valueOf(rollUp);
+          for (const one of variants) {
+            const value = valueOf(one.rollUp, one);
+            const { model, variant } = one;
             if (value !== null) made.set({ model, variant }, value);
           }
         },
@@ -112,6 +120,16 @@ export class FleetMetrics {
     gauge('espalier_accuracy', 'Share of labelled items that were right', ({ sums }) => {
       return sums.labelled > 0 ? sums.correct / sums.labelled : null;
     });
+    gauge(
+      'espalier_accuracy_estimate',
+      'Accuracy as estimated from confidence, without labels',
+      (_, { estimate }) => estimate,
+    );
+    gauge(
+      'espalier_drift_days',
+      'Days in which all devices together would show so much evidence of drift once by chance',
+      (_, { driftDays }) => driftDays,
+    );
     gauge('espalier_latency_p95_seconds', 'p95 of inference latency', ({ sketch }) => {
       const p95 = sketch?.latencyMs.quantile(0.95) ?? null;
       return p95 === null ? null : p95 / 1000;
@@ -149,9 +167,19 @@ export class FleetMetrics {
       ids,
     );
     const models = new Map(releases.map(({ id, modelName }) => [id, modelName]));
-    return kept.map(({ releaseId, ...one }) => ({
-      ...one,
-      model: models.get(releaseId) ?? 'unknown',
-    }));
+    const references = await this.references.ofAll(kept.map(({ variant }) => variant));
+    const drifts = new Map(
+      (await this.drifts.of({}, now)).map((one) => [`${one.releaseId}/${one.variantId}`, one.days]),
+    );
+    return kept.map(({ releaseId, ...one }) => {
+      const estimate = new AccuracyEstimate();
+      estimate.add(one.rollUp.sketch, references.get(one.variant));
+      return {
+        ...one,
+        model: models.get(releaseId) ?? 'unknown',
+        estimate: estimate.shown()?.value ?? null,
+        driftDays: drifts.get(`${releaseId}/${one.variant}`) ?? null,
+      };
+    });
   }
 }

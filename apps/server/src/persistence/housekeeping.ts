@@ -39,6 +39,7 @@ export class Housekeeping {
       await transaction.telemetryWindow.deleteMany({
         where: { receivedAt: { lt: window?.receivedAt ?? telemetryBefore } },
       });
+      await transaction.driftStream.deleteMany({ where: { at: { lt: telemetryBefore } } });
       await transaction.inbox.deleteMany({
         where: { receivedAt: { lt: message?.receivedAt ?? inboxBefore } },
       });

@@ -1,6 +1,7 @@
 import { decodeSketch, encodeSketch, EvidenceError, WindowSketch } from '@espalier/evidence';
 import { counterSchema, type Telemetry } from '@espalier/protocol';
 import { z } from 'zod';
+import { estimateSchema, type AccuracyEstimate } from './accuracy-estimate.js';
 
 /** What is kept of many windows; any two can be merged, in any order. */
 export const rollUpSchema = z.object({
@@ -53,8 +54,8 @@ export class RollUp {
     return this.#sketch;
   }
 
-  /** Adds a window that lasted so long; a sketch that cannot be read is left out. */
-  add(window: Telemetry, seconds: number): void {
+  /** Adds a window that lasted so long. @param sketch the window's, where it has one that can be read */
+  add(window: Telemetry, seconds: number, sketch: WindowSketch | null): void {
     const { latencyMs, accuracy, memory, inferences } = window;
     this.#sum({
       ...{ windows: 1, seconds, inferences, errors: window.errors, restarts: window.restarts },
@@ -65,7 +66,7 @@ export class RollUp {
       latencyMaxMs: Math.max(0, latencyMs?.max ?? 0),
       ...{ rssMaxBytes: memory.rssBytes, modelMaxBytes: memory.modelBytes },
     });
-    if (window.sketch !== undefined) this.#mergeText(window.sketch);
+    if (sketch) this.#mergeSketch(sketch);
   }
 
   merge(other: RollUp): void {
@@ -73,10 +74,17 @@ export class RollUp {
     if (other.#sketch) this.#mergeSketch(other.#sketch);
   }
 
-  /** Merges what {@link stored} gave. */
-  mergeStored({ sketch, ...sums }: Stored): void {
-    this.#sum(sums);
-    if (sketch !== null) this.#mergeText(sketch);
+  /** Merges what {@link stored} gave; a sketch that cannot be read is left out. */
+  mergeStored(stored: Stored): void {
+    this.merge(RollUp.of(stored));
+  }
+
+  /** What {@link stored} gave, by itself. */
+  static of({ sketch, ...sums }: Stored): RollUp {
+    const rollUp = new RollUp();
+    rollUp.#sum(sums);
+    if (sketch !== null) rollUp.#sketch = sketchOf(sketch);
+    return rollUp;
   }
 
   stored(): Stored {
@@ -88,17 +96,18 @@ export class RollUp {
     for (const name of LARGEST) this.sums[name] = Math.max(this.sums[name], other[name]);
   }
 
-  #mergeText(text: string): void {
-    try {
-      this.#mergeSketch(decodeSketch(text));
-    } catch (cause) {
-      if (!(cause instanceof EvidenceError)) throw cause;
-    }
-  }
-
   #mergeSketch(sketch: WindowSketch): void {
     this.#sketch ??= new WindowSketch();
     this.#sketch.merge(sketch);
+  }
+}
+
+function sketchOf(text: string): WindowSketch | null {
+  try {
+    return decodeSketch(text);
+  } catch (cause) {
+    if (!(cause instanceof EvidenceError)) throw cause;
+    return null;
   }
 }
 
@@ -109,6 +118,7 @@ export const figuresSchema = z.object({
   errors: z.number(),
   restarts: z.number(),
   accuracy: z.object({ labelled: z.number(), correct: z.number(), value: z.number() }).nullable(),
+  accuracyEstimate: estimateSchema.nullable(),
   /** Quantiles within 2 %, from sketches; null where the windows had none. */
   latencyMs: z
     .object({
@@ -122,11 +132,12 @@ export const figuresSchema = z.object({
 });
 export type Figures = z.infer<typeof figuresSchema>;
 
-export function figuresOf({ sums, sketch }: RollUp): Figures {
+export function figuresOf({ sums, sketch }: RollUp, estimate: AccuracyEstimate): Figures {
   const { windows, inferences, errors, restarts, labelled, correct, latencyCount } = sums;
   return {
     ...{ windows, inferences, errors, restarts },
     accuracy: labelled > 0 ? { labelled, correct, value: correct / labelled } : null,
+    accuracyEstimate: estimate.shown(),
     latencyMs:
       latencyCount > 0
         ? {

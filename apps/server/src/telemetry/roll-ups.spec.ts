@@ -6,6 +6,8 @@ import type { Telemetry as Window } from '@espalier/protocol';
 import { Database } from '../persistence/database.js';
 import { migrateSqlite } from '../persistence/migrate-sqlite.js';
 import { DeviceTags } from './device-tags.js';
+import { DriftStreams } from './drift-streams.js';
+import { References } from './references.js';
 import { RollUps } from './roll-ups.js';
 import { seriesQuerySchema } from './schemas.js';
 import { Series } from './series.js';
@@ -24,8 +26,10 @@ describe('roll-ups', () => {
     const path = join(folder, 'espalier.db');
     migrateSqlite(path);
     database = await Database.open({ kind: 'sqlite', path });
-    rollUps = new RollUps(database, new DeviceTags(database));
-    series = new Series(database);
+    const references = new References(database);
+    const drift = new DriftStreams(database, references);
+    rollUps = new RollUps(database, new DeviceTags(database), drift);
+    series = new Series(database, references);
     for (const [id, site] of [
       ['cam-a', 'lyon'],
       ['cam-b', 'oslo'],
@@ -104,6 +108,7 @@ describe('roll-ups', () => {
         all: {
           ...{ windows: 3, inferences: 30, errors: 3, restarts: 0 },
           accuracy: { labelled: 12, correct: 9, value: 0.75 },
+          accuracyEstimate: null,
           latencyMs: { mean: 11, p50: null, p95: null, max: 15 },
           memory: { rssMaxBytes: 1000, modelMaxBytes: 100 },
         },

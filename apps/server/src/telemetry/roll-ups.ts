@@ -1,12 +1,13 @@
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
-import { telemetrySchema } from '@espalier/protocol';
 import { z } from 'zod';
 import { Database, type Transaction } from '../persistence/database.js';
-import { instantColumn, jsonColumn } from '../persistence/sql.js';
+import { jsonColumn } from '../persistence/sql.js';
 import { DeviceTags, type Tags } from './device-tags.js';
+import { DriftStreams } from './drift-streams.js';
 import { RESOLUTIONS, startOf, type Resolution } from './resolutions.js';
 import { RollUp, rollUpSchema } from './roll-up.js';
+import { others, readWindows, type StoredWindow } from './windows.js';
 
 const EVERY_MS = 5_000;
 const PAGE = 2_000;
@@ -16,23 +17,16 @@ const CURSOR = 'rolled-up';
 const NO_TAGS: Tags = { deviceClass: 'unknown', labels: '' };
 
 const cursorSchema = z.object({ value: z.coerce.number() });
-const windowRowSchema = z.object({
-  id: z.coerce.number(),
-  deviceId: z.string(),
-  from: instantColumn,
-  to: instantColumn,
-  body: jsonColumn(telemetrySchema),
-  receivedAt: instantColumn,
-});
-type WindowRow = z.infer<typeof windowRowSchema>;
 const bodyRowSchema = z.object({ body: jsonColumn(rollUpSchema) });
 
-interface Bucket {
-  readonly resolution: Resolution;
-  readonly start: Date;
+interface Subject {
   readonly releaseId: string;
   readonly variantId: string;
   readonly tags: Tags;
+}
+interface Bucket extends Subject {
+  readonly resolution: Resolution;
+  readonly start: Date;
   readonly rollUp: RollUp;
 }
 
@@ -49,6 +43,7 @@ export class RollUps {
   constructor(
     private readonly database: Database,
     private readonly tags: DeviceTags,
+    private readonly drift: DriftStreams,
   ) {}
 
   /** Seconds from the arrival of the last window that was rolled up to its rolling up. */
@@ -71,53 +66,62 @@ export class RollUps {
 
   /** Rolls the next page up. @returns how many windows it had */
   async next(): Promise<number> {
-    const { sql } = this.database.read;
-    const [cursor] = await sql.all(cursorSchema, 'SELECT "value" FROM "Counter" WHERE "name" = ?', [
-      CURSOR,
-    ]);
-    const rows = await sql.all(
-      windowRowSchema,
-      `SELECT "id", "deviceId", "from", "to", "body", "receivedAt" FROM "TelemetryWindow"
-       WHERE "id" > ? ORDER BY "id" LIMIT ?`,
-      [cursor?.value ?? 0, PAGE],
+    const [cursor] = await this.database.read.sql.all(
+      cursorSchema,
+      'SELECT "value" FROM "Counter" WHERE "name" = ?',
+      [CURSOR],
     );
-    const last = rows.at(-1);
-    if (!last) {
+    const after = cursor?.value ?? 0;
+    const windows = await readWindows(this.database, after, PAGE);
+    const last = windows.at(-1);
+    if (last) {
+      await this.rollUp(windows, last.id);
+      this.behind = (Date.now() - last.receivedAt.getTime()) / 1000;
+    } else {
       this.behind = 0;
-      return 0;
     }
-    const tags = await this.tags.of(rows.map(({ deviceId }) => deviceId));
-    const buckets = [...bucketsOf(rows, tags).values()];
-    await this.database.write((transaction) => store(transaction, buckets, last.id));
-    this.behind = (Date.now() - last.receivedAt.getTime()) / 1000;
-    return rows.length;
+    await this.drift.take({ after, windows }, new Date());
+    return windows.length;
+  }
+
+  private async rollUp(windows: readonly StoredWindow[], lastId: number): Promise<void> {
+    const tags = await this.tags.of(windows.map(({ deviceId }) => deviceId));
+    const buckets = await bucketsOf(windows, tags);
+    await this.database.write((transaction) => store(transaction, buckets, lastId));
   }
 }
 
-function bucketsOf(
-  rows: readonly WindowRow[],
+/** Windows go into their minutes, minutes into hours and days, so that each sketch is added once. */
+async function bucketsOf(
+  windows: readonly StoredWindow[],
   tags: ReadonlyMap<string, Tags>,
-): Map<string, Bucket> {
+): Promise<Bucket[]> {
   const buckets = new Map<string, Bucket>();
-  for (const { deviceId, from, to, body } of rows) {
+  const bucketAt = (resolution: Resolution, at: Date, subject: Subject): RollUp => {
+    const { releaseId, variantId, tags: own } = subject;
+    const start = startOf(resolution, at);
+    const key = [resolution, start.getTime(), releaseId, variantId, own.deviceClass, own.labels];
+    const text = key.join('\n');
+    const bucket = buckets.get(text) ?? {
+      ...{ resolution, start, releaseId, variantId, tags: own },
+      rollUp: new RollUp(),
+    };
+    buckets.set(text, bucket);
+    return bucket.rollUp;
+  };
+  for (const [at, { deviceId, to, seconds, body, sketch }] of windows.entries()) {
     const { releaseId, variantId } = body.running;
-    const own = tags.get(deviceId) ?? NO_TAGS;
-    const seconds = Math.max(0, to.getTime() - from.getTime()) / 1000;
-    const window = new RollUp();
-    window.add(body, seconds);
+    const subject = { releaseId, variantId, tags: tags.get(deviceId) ?? NO_TAGS };
+    bucketAt('minute', to, subject).add(body, seconds, sketch);
+    if (at % ROWS_BEFORE_OTHERS === ROWS_BEFORE_OTHERS - 1) await others();
+  }
+  for (const minute of [...buckets.values()]) {
     for (const resolution of RESOLUTIONS) {
-      const start = startOf(resolution, to);
-      const key = [resolution, start.getTime(), releaseId, variantId, own.deviceClass, own.labels];
-      const text = key.join('\n');
-      const bucket = buckets.get(text) ?? {
-        ...{ resolution, start, releaseId, variantId, tags: own },
-        rollUp: new RollUp(),
-      };
-      bucket.rollUp.merge(window);
-      buckets.set(text, bucket);
+      if (resolution === 'minute') continue;
+      bucketAt(resolution, minute.start, minute).merge(minute.rollUp);
     }
   }
-  return buckets;
+  return [...buckets.values()];
 }
 
 async function store(
@@ -141,9 +145,8 @@ async function store(
        DO UPDATE SET "body" = excluded."body"`,
       [...key, JSON.stringify(rollUp.stored())],
     );
-    // SQLite answers at once, so that nothing else would get its turn.
     if (at % ROWS_BEFORE_OTHERS === ROWS_BEFORE_OTHERS - 1) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await others();
     }
   }
   await sql.run(

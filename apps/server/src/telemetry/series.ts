@@ -4,9 +4,11 @@ import { ServerError } from '../errors.js';
 import { parseSelector } from '../fleet/selector.js';
 import { Database } from '../persistence/database.js';
 import { instantColumn, jsonColumn } from '../persistence/sql.js';
+import { AccuracyEstimate } from './accuracy-estimate.js';
 import { labelsMatch } from './device-tags.js';
 import { LENGTH_MS, RESOLUTIONS, startOf, type Resolution } from './resolutions.js';
-import { figuresOf, RollUp, rollUpSchema } from './roll-up.js';
+import { References, type Reference } from './references.js';
+import { figuresOf, RollUp, rollUpSchema, type Figures } from './roll-up.js';
 import type { SeriesQuery, SeriesView } from './schemas.js';
 
 const MOST_POINTS = 400;
@@ -37,7 +39,10 @@ export interface RollUpFilter {
 /** Telemetry over time, from roll-ups. */
 @Injectable()
 export class Series {
-  constructor(private readonly database: Database) {}
+  constructor(
+    private readonly database: Database,
+    private readonly references: References,
+  ) {}
 
   /**
    * Sums by time, at the finest resolution that keeps to the bounds.
@@ -50,7 +55,9 @@ export class Series {
       if (query.resolution && query.resolution !== resolution) continue;
       if ((to.getTime() - from.getTime()) / LENGTH_MS[resolution] > MOST_POINTS) continue;
       const rows = await this.rows(resolution, from, to, query);
-      if (rows.length <= MOST_ROWS) return view(resolution, from, to, rows, query);
+      if (rows.length > MOST_ROWS) continue;
+      const references = await this.references.ofAll(rows.map(({ variantId }) => variantId));
+      return view({ resolution, from, to, rows, references }, query);
     }
     throw new ServerError(
       'REQUEST_INVALID',
@@ -90,21 +97,44 @@ export class Series {
   }
 }
 
-function view(
-  resolution: Resolution,
-  from: Date,
-  to: Date,
-  rows: readonly RollUpRow[],
-  { by }: SeriesQuery,
-): SeriesView {
-  const series = new Map<string, Map<number, RollUp>>();
+interface Found {
+  readonly resolution: Resolution;
+  readonly from: Date;
+  readonly to: Date;
+  readonly rows: readonly RollUpRow[];
+  readonly references: ReadonlyMap<string, Reference>;
+}
+
+/** Sums, and what they let one estimate. */
+class Point {
+  readonly rollUp = new RollUp();
+  readonly estimate = new AccuracyEstimate();
+
+  add({ variantId, body }: RollUpRow, references: ReadonlyMap<string, Reference>): void {
+    const own = RollUp.of(body);
+    this.rollUp.merge(own);
+    this.estimate.add(own.sketch, references.get(variantId));
+  }
+
+  merge(other: Point): void {
+    this.rollUp.merge(other.rollUp);
+    this.estimate.merge(other.estimate);
+  }
+
+  figures(): Figures {
+    return figuresOf(this.rollUp, this.estimate);
+  }
+}
+
+function view({ resolution, from, to, rows, references }: Found, { by }: SeriesQuery): SeriesView {
+  const series = new Map<string, Map<number, Point>>();
   for (const row of rows) {
     const key = keyOf(row, by);
-    const points = series.get(key) ?? new Map<number, RollUp>();
+    const points = series.get(key) ?? new Map<number, Point>();
     if (!series.has(key) && series.size >= MOST_SERIES) continue;
     series.set(key, points);
-    const point = points.get(row.start.getTime()) ?? new RollUp();
-    point.mergeStored(row.body);
+    const point = points.get(row.start.getTime()) ?? new Point();
+    point.add(row, references);
     points.set(row.start.getTime(), point);
   }
   return {
@@ -112,14 +142,14 @@ function view(
     from: startOf(resolution, from).toISOString(),
     to: to.toISOString(),
     series: [...series].map(([key, points]) => {
-      const total = new RollUp();
+      const total = new Point();
       for (const point of points.values()) total.merge(point);
       return {
         key,
-        total: figuresOf(total),
-        points: [...points].map(([start, rollUp]) => ({
+        total: total.figures(),
+        points: [...points].map(([start, point]) => ({
           start: new Date(start).toISOString(),
-          ...figuresOf(rollUp),
+          ...point.figures(),
         })),
       };
     }),

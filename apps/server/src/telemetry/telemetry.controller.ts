@@ -4,11 +4,16 @@ import type { z } from 'zod';
 import { LeastRole } from '../access/least-role.js';
 import { Devices } from '../fleet/devices.js';
 import { AcceptsQuery, Returns, ZodQuery } from '../http/zod.js';
+import { DriftReadings } from './drift-readings.js';
 import {
+  driftQuerySchema,
+  driftSchema,
   seriesQuerySchema,
   seriesSchema,
   telemetryPageSchema,
   telemetryQuerySchema,
+  type DriftQuery,
+  type DriftView,
   type SeriesQuery,
   type SeriesView,
   type TelemetryQuery,
@@ -23,6 +28,7 @@ export class TelemetryController {
     private readonly devices: Devices,
     private readonly telemetry: Telemetry,
     private readonly series: Series,
+    private readonly drift: DriftReadings,
   ) {}
 
   /** Accuracy with its counts, latency and memory over time, by model, release, variant, class or label. */
@@ -32,6 +38,15 @@ export class TelemetryController {
   @Returns(seriesSchema)
   overTime(@ZodQuery(seriesQuerySchema) query: SeriesQuery): Promise<SeriesView> {
     return this.series.of(query, new Date());
+  }
+
+  /** What the watches for drift show, by variant, with the errors of the family that was asked for. */
+  @Get('telemetry/drift')
+  @LeastRole('viewer')
+  @AcceptsQuery(driftQuerySchema)
+  @Returns(driftSchema)
+  ofDrift(@ZodQuery(driftQuerySchema) query: DriftQuery): Promise<DriftView> {
+    return this.drift.shown(query, new Date());
   }
 
   @Get('devices/:id/telemetry')

@@ -14,8 +14,9 @@ const MOST_DEVICES = 2_000;
  * fifty events on both sides must be within its bound, at a total error of a percent or two.
  */
 const SETTINGS = { oddsRatios: [4, 2, 0.5], referenceErrors: 3.5 };
-/** Largest logarithm of evidence that is kept. */
+/** Largest logarithm of evidence that is kept, and the most that is told. */
 const MOST_LOG = 600;
+const MOST_DAYS = 10_000_000;
 
 /** What a fleet's devices show together. */
 export interface FleetVerdict {
@@ -111,7 +112,7 @@ export class FleetWatch {
     }
     const most = byShare.indexOf(Math.max(...byShare));
     return {
-      evidenceDays: byFamily.total,
+      evidenceDays: Math.min(MOST_DAYS, byFamily.total),
       family: byFamily.largest,
       share: byFamily.total > 0 ? (SHARES[most] ?? null) : null,
       devices: Math.max(0, ...this.#looks.map(({ devices }) => devices.size)),

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ruleRequestSchema, type RuleView } from '../alerts/schemas.js';
+import { Database } from '../persistence/database.js';
+import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { addVariant, RUNNING, sketchOf, Watchers } from '../../test/field.js';
+import { seriesQuerySchema } from './schemas.js';
+
+/** A database of its own. */
+class Site {
+  private constructor(
+    private readonly folder: string,
+    readonly database: Database,
+  ) {}
+
+  static async open(): Promise<Site> {
+    const folder = mkdtempSync(join(tmpdir(), 'espalier-drift-'));
+    const path = join(folder, 'espalier.db');
+    migrateSqlite(path);
+    const database = await Database.open({ kind: 'sqlite', path });
+    await addVariant(database);
+    return new Site(folder, database);
+  }
+
+  stored(): Promise<object[]> {
+    return this.database.read.driftStream.findMany({
+      omit: { at: true },
+      orderBy: { deviceId: 'asc' },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+const rule = (change: object): RuleView => ({
+  ...ruleRequestSchema.parse({ name: 'x', metric: 'drift', raise: 30, clear: 3, ...change }),
+  ...{ id: 'a-1', createdAt: new Date().toISOString() },
+  actions: { webhook: null, pauseRollouts: false, planAgain: false },
+});
+
+describe('drift on the server', () => {
+  const sites: Site[] = [];
+  const open = async (): Promise<Site> => {
+    const site = await Site.open();
+    sites.push(site);
+    return site;
+  };
+  afterEach(async () => {
+    for (const site of sites.splice(0)) await site.close();
+  });
+
+  it('of one device is read as days of its family, and names the device and what drifts', async () => {
+    const site = await open();
+    const server = new Watchers(site.database);
+    for (let minute = 0; minute < 4; minute += 1) {
+      await server.say('cam-a', sketchOf(100 + minute, 60, -0.4));
+      await server.say('cam-b', sketchOf(200 + minute, 60));
+    }
+    await server.rollUps.next();
+    const now = new Date(Date.now() + 1000);
+    const [reading] = await server.readings.of(rule({}), now);
+    expect(reading).toMatchObject({ releaseId: RUNNING.releaseId, variantId: RUNNING.variantId });
+    expect(reading!.value).toBeGreaterThan(30);
+    const { devices, variants } = await server.drifts.shown({}, now);
+    expect({ devices, variants }).toMatchObject({
+      devices: 2,
+      variants: [{ reference: { source: 'evaluation', samples: 2000 }, fleet: { devices: 2 } }],
+    });
+    const [drifted, usual] = variants[0]!.mostDrifted;
+    expect(drifted).toMatchObject({ deviceId: 'cam-a', family: 'brightness' });
+    expect(usual!.evidenceDays).toBeLessThan(1);
+    // Half of the family's errors are for its devices, half for their fleet.
+    const most = Math.max(drifted!.evidenceDays / 4, variants[0]!.fleet!.evidenceDays / 2);
+    expect(reading!.value).toBeCloseTo(most, 6);
+    expect(variants[0]!.stabilityIndex).toBeGreaterThan(0.1);
+  });
+
+  it('stays where it was, to the byte, over a crash before it was stored', async () => {
+    const [one, other] = [await open(), await open()];
+    const whole = new Watchers(one.database);
+    const before = new Watchers(other.database);
+    const windows = Array.from({ length: 12 }, (_, at) =>
+      sketchOf(300 + at, 60, at < 6 ? 0 : -0.1),
+    );
+    const say = async (from: number, to: number): Promise<void> => {
+      for (const sketch of windows.slice(from, to)) {
+        for (const server of [whole, before]) {
+          // One device's windows are a minute, the other's half as long, so that some wait for others.
+          await server.say('cam-a', sketch);
+          await server.say('cam-b', sketch, { durationMs: 40_000 });
+        }
+      }
+    };
+    await say(0, 5);
+    await whole.rollUps.next();
+    await before.rollUps.next();
+    const broken = `CREATE TRIGGER broken BEFORE UPDATE ON "DriftStream" WHEN NEW."deviceId" = 'cam-b'
+      BEGIN SELECT RAISE(ABORT, 'scripted'); END`;
+    await other.database.write(({ sql }) => sql.run(broken, []));
+    await say(5, 9);
+    await whole.rollUps.next();
+    await expect(before.rollUps.next()).rejects.toThrow();
+    await other.database.write(({ sql }) => sql.run('DROP TRIGGER broken', []));
+    await say(9, 12);
+    const after = new Watchers(other.database);
+    await whole.rollUps.next();
+    await after.rollUps.next();
+    expect(await other.stored()).toEqual(await one.stored());
+    // A server that starts again, and finds nothing new, changes nothing.
+    await new Watchers(other.database).rollUps.next();
+    expect(await other.stored()).toEqual(await one.stored());
+  });
+
+  it('begins anew with another variant, and keeps one stream a device', async () => {
+    const site = await open();
+    const server = new Watchers(site.database);
+    await server.say('cam-a', sketchOf(1, 60, -0.4));
+    await server.say('cam-a', sketchOf(2, 60, -0.4));
+    const running = { ...RUNNING, releaseId: 'rel-2' };
+    await server.say('cam-a', sketchOf(3, 60), { running });
+    await server.rollUps.next();
+    expect(await site.stored()).toMatchObject([{ deviceId: 'cam-a', releaseId: 'rel-2' }]);
+  });
+});
+
+describe('accuracy where no labels arrive', () => {
+  it('is estimated from confidence, and said to be an estimate', async () => {
+    const site = await Site.open();
+    try {
+      const server = new Watchers(site.database);
+      await server.say('cam-a', sketchOf(1, 400));
+      await server.rollUps.next();
+      const now = new Date(Date.now() + 1000);
+      const about = rule({ metric: 'accuracy', raise: 0.5, clear: 0.6 });
+      const [estimated] = await server.readings.of(about, now);
+      expect(Math.abs(estimated!.value! - 0.75)).toBeLessThan(0.1);
+      expect(estimated!.restsOn).toContain('estimated');
+      const { series } = await server.series.of(seriesQuerySchema.parse({}), now);
+      expect(series[0]!.total).toMatchObject({
+        accuracy: null,
+        accuracyEstimate: { items: 400, source: 'confidence', references: ['evaluation'] },
+      });
+      // One label that comes says more.
+      await server.say('cam-a', sketchOf(2, 60), { accuracy: { labelled: 4, correct: 1 } });
+      await server.rollUps.next();
+      const [measured] = await server.readings.of(about, new Date(Date.now() + 1000));
+      expect(measured).toMatchObject({ value: 0.25, restsOn: '4 labels' });
+    } finally {
+      await site.close();
+    }
+  });
+});
