@@ -5,7 +5,7 @@ import { DeviceStream, WINDOW_ITEMS } from './stream.js';
 
 const WINDOW_DAYS = WINDOW_ITEMS / 86_400;
 /** How long each device was watched before, the same in all runs. */
-const BEFORE_MINUTES = 360;
+const BEFORE_MINUTES = 120;
 /** Then so many more, and up to four, so that drift begins anywhere within a look of the fleet. */
 const RUN_UP_MINUTES = 15;
 

@@ -7,6 +7,7 @@ import {
   type Hello,
   type Message,
   type Root,
+  type Telemetry,
 } from '@espalier/protocol';
 import { seededRandom } from '@espalier/dataset';
 import { payloadBytes, privateKeyPem } from '@espalier/trust';
@@ -126,7 +127,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       restarts: state.value.restarts - 1,
     },
     shadowing,
-    (telemetry) => courier.post('telemetry', telemetry, epoch()),
+    reportWindow,
     log,
   );
   const progress = new Progress(state, report, log);
@@ -147,6 +148,17 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     rests: collectGarbage,
     log,
   });
+
+  /** Its message has an id before it is kept where it has labels from files, so that they go with it once. */
+  function reportWindow(telemetry: Telemetry): void {
+    if (!drop) return courier.post('telemetry', telemetry, epoch());
+    const id = randomUUID();
+    try {
+      drop.settle(id, () => courier.keep('telemetry', id, telemetry, epoch()));
+    } catch (error) {
+      log.error({ err: error }, 'a window cannot be kept; its labels go with a later one');
+    }
+  }
 
   function report(): void {
     const { install } = state.value;
@@ -233,7 +245,10 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
 
   const takeFeedback: TakeFeedback = (sha256, counts) => serving.feedback(sha256, counts);
   const { feedbackPort, feedbackDir } = options;
-  const drop = feedbackDir === null ? null : new FeedbackDrop(feedbackDir, takeFeedback, log);
+  const drop =
+    feedbackDir === null
+      ? null
+      : new FeedbackDrop(feedbackDir, takeFeedback, (id) => outbox.has(id), log);
   const feedback =
     feedbackPort === null ? null : await FeedbackServer.listen(feedbackPort, takeFeedback);
   const thermal = new ThermalWatch(

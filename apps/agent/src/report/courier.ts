@@ -41,6 +41,16 @@ export class Courier {
     this.#send();
   }
 
+  /**
+   * Keeps a message through a power cut too, under an id of the caller's.
+   * @throws an error of the file system, with nothing kept or sent
+   */
+  keep(kind: OutboxKind, id: string, body: object, epoch: number): void {
+    const payload = encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body);
+    this.outbox.add(kind, id, payload, { durable: true });
+    this.#send();
+  }
+
   /** The server has committed a message. */
   acknowledged(id: string): void {
     this.outbox.remove(id);

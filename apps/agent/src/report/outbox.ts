@@ -60,7 +60,12 @@ export class Outbox {
    * Keeps a message. The oldest make room, telemetry before reports; a report is synced.
    * @throws an error of the file system, with nothing kept
    */
-  add(kind: OutboxKind, id: string, payload: Uint8Array): void {
+  add(
+    kind: OutboxKind,
+    id: string,
+    payload: Uint8Array,
+    { durable = kind === 'report' }: { readonly durable?: boolean } = {},
+  ): void {
     this.#makeRoom(payload.byteLength);
     const entry = {
       sequence: this.#nextSequence,
@@ -69,13 +74,18 @@ export class Outbox {
       byteLength: payload.byteLength,
       addedMs: performance.now(),
     };
-    writeAtomically(this.#path(entry), payload, { durable: kind === 'report' });
+    writeAtomically(this.#path(entry), payload, { durable });
     this.#note(entry);
   }
 
   /** How many were given up for newer ones since it was opened. */
   get dropped(): number {
     return this.#dropped;
+  }
+
+  /** Whether a message of that id waits. */
+  has(id: string): boolean {
+    return this.#entries.has(id);
   }
 
   /** Every message that waits, oldest first. */

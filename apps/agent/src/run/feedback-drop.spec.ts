@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pino from 'pino';
@@ -14,19 +14,25 @@ describe('a feedback folder', () => {
   const logged: { code?: string; why?: string }[] = [];
   const log = pino({ level: 'warn' }, { write: (text: string) => logged.push(JSON.parse(text)) });
   let drop: FeedbackDrop;
-
-  beforeEach(() => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-drop-'));
-    taken.length = 0;
-    logged.length = 0;
-    drop = new FeedbackDrop(
+  /** Ids of messages that are on the disk. */
+  const kept = new Set<string>();
+  const open = (): FeedbackDrop =>
+    new FeedbackDrop(
       folder,
       (sha256, counts) => {
         if (sha256 === SHA) taken.push(counts);
         return sha256 === SHA;
       },
+      (id) => kept.has(id),
       log,
     );
+
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-drop-'));
+    taken.length = 0;
+    logged.length = 0;
+    kept.clear();
+    drop = open();
   });
   afterEach(() => rmSync(folder, { recursive: true }));
 
@@ -44,7 +50,9 @@ describe('a feedback folder', () => {
     renameSync(join(folder, '3.jsonl.part'), join(folder, '3.jsonl'));
     drop.look();
     expect(taken).toHaveLength(4);
-    expect(readdirSync(folder)).toEqual(['rejected']);
+    drop.settle('m-1', () => kept.add('m-1'));
+    expect(readdirSync(join(folder, 'counted'))).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['counted', 'rejected']);
   });
 
   it('sets a file aside whole that has a bad line, says which, and goes on', () => {
@@ -68,5 +76,59 @@ describe('a feedback folder', () => {
     drop.look();
     expect(logged).toMatchObject([{ code: 'FEEDBACK_OTHER_MODEL' }]);
     expect(taken).toEqual([]);
+  });
+
+  describe('where the agent ends', () => {
+    /** Labels that reached a message that was kept. */
+    let reported = 0;
+    const windowOf =
+      (id: string, ends = false) =>
+      () => {
+        if (ends) throw new Error('ended before it was kept');
+        reported += taken.splice(0).length;
+        kept.add(id);
+      };
+    const drop1 = (): void => {
+      writeFileSync(join(folder, '1.jsonl'), line(3, 2));
+      drop.look();
+    };
+    /** A new process: what the last one had counted in memory is gone. */
+    const again = (): void => {
+      taken.length = 0;
+      drop = open();
+      drop.look();
+      drop.settle('m-2', windowOf('m-2'));
+    };
+    beforeEach(() => (reported = 0));
+
+    it('with labels in an open window, they are in the next one', () => {
+      drop1();
+      again();
+      expect(reported).toBe(1);
+    });
+
+    it('before a message is kept, they are in the next one, and those dropped meanwhile too', () => {
+      drop1();
+      expect(() => drop.settle('m-1', windowOf('m-1', true))).toThrow();
+      writeFileSync(join(folder, '1.jsonl'), line(5, 5));
+      again();
+      expect(reported).toBe(2);
+    });
+
+    it('once a message is kept, they are in no other, though their files are still there', () => {
+      drop1();
+      const [name] = readdirSync(join(folder, 'counted'));
+      const ledger = join(folder, 'counted', 'ledger.json');
+      drop.settle('m-1', () => {
+        windowOf('m-1')();
+        // As it is on the disk at this moment.
+        copyFileSync(ledger, join(folder, 'ledger.copy'));
+      });
+      renameSync(join(folder, 'ledger.copy'), ledger);
+      writeFileSync(join(folder, 'counted', name!), line(3, 2));
+      again();
+      expect(reported).toBe(1);
+      expect(readdirSync(join(folder, 'counted'))).toEqual([]);
+    });
   });
 });
