@@ -54,6 +54,44 @@ function blobs(): Dataset {
   return { count: SAMPLES, x: { dtype: 'float32', dims: [SAMPLES, 3, SIZE, SIZE], data } };
 }
 
+/** A Conv of 3x3 that reads 256 channels: 2,304 columns, and as many rows as there are positions. */
+const deep = buildModel({
+  inputs: [{ name: 'x', shape: ['n', 3, SIZE, SIZE] }],
+  outputs: [{ name: 'y', shape: ['n', 6, SIZE, SIZE] }],
+  initializers: { w: normal([256, 3, 3, 3], 0.3), v: normal([6, 256, 3, 3], 0.02), b: normal([6]) },
+  nodes: [
+    {
+      ...{ op: 'Conv', inputs: ['x', 'w'], outputs: ['h'] },
+      attributes: { pads: { ints: [1, 1, 1, 1] } },
+    },
+    { op: 'Relu', inputs: ['h'], outputs: ['r'] },
+    {
+      ...{ op: 'Conv', inputs: ['r', 'v', 'b'], outputs: ['y'] },
+      attributes: { pads: { ints: [1, 1, 1, 1] } },
+    },
+  ],
+});
+
+describe('a layer as wide, with many rows', () => {
+  it('is refitted to all of them by its Gram in tiles', async () => {
+    const engine = await GramEngine.open(1);
+    const channels = buildChannelGraph(deep);
+    const samples = samplesFor(deep, blobs(), undefined);
+    const indices = Array.from({ length: SAMPLES }, (_, i) => i);
+    const settings = { threads: 1, seed: 1 };
+    const dense = await collectDense(channels, samples, indices, engine, settings);
+    const group = orderUnits(channels, channels.groups[0]!, dense);
+    const removed = new Set(group.roots.slice(0, 16));
+    const { fits } = await refitLayers(cutChannels(channels, removed), removed, [], {
+      ...{ channels, dense, samples, indices, engine, settings },
+    });
+    await engine.release();
+    const [fit] = fits.filter(({ layer }) => layer === 'y');
+    expect(fit!.errorBefore).toBeGreaterThan(3e-4);
+    expect(fit!.errorAfter).toBeLessThan(0.3 * fit!.errorBefore);
+  }, 120_000);
+});
+
 describe('a layer much wider than its rows', () => {
   let engine: GramEngine;
   beforeAll(async () => (engine = await GramEngine.open(1)));

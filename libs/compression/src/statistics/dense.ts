@@ -1,10 +1,10 @@
 import { graphOf, type Model } from '@espalier/onnx';
 import type { ChannelGraph } from '../channels/channel-graph.js';
 import type { LinearLayer } from '../channels/labels.js';
+import { fitWay } from './fit-way.js';
 import { GramAccumulator, type GramEngine, type Moments, momentsOf } from './gram.js';
 import { readOutput, type RowReader, rowReader } from './patches.js';
 import { dimsAtOne, planRows, type RowPlan, seedOf } from './row-plan.js';
-import { isWide } from './row-space.js';
 import { type RunSettings, runOver } from './run.js';
 import type { Samples } from './samples.js';
 
@@ -71,7 +71,7 @@ export async function collectDense(
             indices.length,
             seedOf(layer, settings.seed),
           );
-    const wide = isWide(reader.columns, indices.length * plan.perSample);
+    const wide = fitWay(reader.columns, indices.length * plan.perSample) !== 'gram';
     return {
       layer,
       reader,

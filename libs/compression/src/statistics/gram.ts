@@ -5,9 +5,11 @@ import {
   openSession,
   type Session,
   type Tensor,
+  tensorOf,
   writeModel,
 } from '@espalier/onnx';
 import type { Matrix } from '../linear-algebra/cholesky.js';
+import type { Products } from '../linear-algebra/tiles.js';
 
 const FLUSH_ROWS = 4096;
 
@@ -18,63 +20,91 @@ export interface Operand {
   readonly data: Float32Array;
 }
 
+/** A product's operands: which of them is turned, and how precise they are. */
+interface ProductKind {
+  readonly turned: 'transA' | 'transB' | undefined;
+  readonly dtype: 'float32' | 'float64';
+}
+
 /**
  * ONNX Runtime as the matrix engine: sessions that multiply on all cores. Open it once, release it
  * when done.
  */
-export class GramEngine {
+export class GramEngine implements Products {
   private constructor(
     private readonly crossing: Session,
     private readonly projecting: Session,
+    private readonly multiplying: Session,
+    private readonly multiplyingTransposed: Session,
   ) {}
 
   /** @param threads cores to use; all by default */
   static async open(threads?: number): Promise<GramEngine> {
-    const open = (transposed: 'transA' | 'transB'): Promise<Session> =>
-      openSession(writeModel(productModel(transposed)), threads ? { threads } : {});
-    return new GramEngine(await open('transA'), await open('transB'));
+    const open = (turned: ProductKind['turned'], dtype: ProductKind['dtype']): Promise<Session> =>
+      openSession(writeModel(productModel({ turned, dtype })), threads ? { threads } : {});
+    return new GramEngine(
+      await open('transA', 'float32'),
+      await open('transB', 'float32'),
+      await open(undefined, 'float64'),
+      await open('transB', 'float64'),
+    );
   }
 
   /** aᵀ b, [a.cols, b.cols] */
-  cross(a: Operand, b: Operand): Promise<Float32Array> {
-    return product(this.crossing, a, b);
+  async cross(a: Operand, b: Operand): Promise<Float32Array> {
+    return (await product(this.crossing, single(a), single(b))).data as Float32Array;
   }
 
   /** a bᵀ, [a.rows, b.rows] */
-  project(a: Operand, b: Operand): Promise<Float32Array> {
-    return product(this.projecting, a, b);
+  async project(a: Operand, b: Operand): Promise<Float32Array> {
+    return (await product(this.projecting, single(a), single(b))).data as Float32Array;
+  }
+
+  async multiply(a: Matrix, b: Matrix): Promise<Matrix> {
+    const { data } = await product(this.multiplying, double(a), double(b));
+    return { rows: a.rows, cols: b.cols, data: data as Float64Array };
+  }
+
+  async multiplyTransposed(a: Matrix, b: Matrix): Promise<Matrix> {
+    const { data } = await product(this.multiplyingTransposed, double(a), double(b));
+    return { rows: a.rows, cols: b.rows, data: data as Float64Array };
   }
 
   async release(): Promise<void> {
     await this.crossing.release();
     await this.projecting.release();
+    await this.multiplying.release();
+    await this.multiplyingTransposed.release();
   }
 }
 
-function productModel(transposed: 'transA' | 'transB'): Model {
+function productModel({ turned, dtype }: ProductKind): Model {
   return buildModel({
     inputs: [
-      { name: 'a', dtype: 'float32', shape: ['a_rows', 'a_cols'] },
-      { name: 'b', dtype: 'float32', shape: ['b_rows', 'b_cols'] },
+      { name: 'a', dtype, shape: ['a_rows', 'a_cols'] },
+      { name: 'b', dtype, shape: ['b_rows', 'b_cols'] },
     ],
-    outputs: [{ name: 'product', dtype: 'float32', shape: ['rows', 'cols'] }],
+    outputs: [{ name: 'product', dtype, shape: ['rows', 'cols'] }],
     nodes: [
       {
         op: 'Gemm',
         inputs: ['a', 'b'],
         outputs: ['product'],
-        attributes: { [transposed]: { int: 1 } },
+        attributes: turned ? { [turned]: { int: 1 } } : {},
       },
     ],
     initializers: {},
   });
 }
 
-async function product(session: Session, a: Operand, b: Operand): Promise<Float32Array> {
-  const tensor = ({ rows, cols, data }: Operand): Tensor =>
-    floatTensor([rows, cols], data.subarray(0, rows * cols));
-  const out = await session.run({ a: tensor(a), b: tensor(b) });
-  return out['product']?.data as Float32Array;
+const single = ({ rows, cols, data }: Operand): Tensor =>
+  floatTensor([rows, cols], data.subarray(0, rows * cols));
+
+const double = ({ rows, cols, data }: Matrix): Tensor => tensorOf('float64', [rows, cols], data);
+
+async function product(session: Session, a: Tensor, b: Tensor): Promise<Tensor> {
+  const { product: out } = await session.run({ a, b });
+  return out as Tensor;
 }
 
 /** Sums zᵀz over rows that come one by one, in double precision between blocks. */

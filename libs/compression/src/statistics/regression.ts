@@ -9,8 +9,11 @@ import {
   momentsOf,
   type Operand,
 } from './gram.js';
+import { fitWay, MOST_ROWS } from './fit-way.js';
 import { readOutput, type RowReader } from './patches.js';
-import { isWide, MOST_ROWS, RowSpace } from './row-space.js';
+import { type RowBlock, RowKeeper } from './row-keeper.js';
+import { RowSpace } from './row-space.js';
+import { TiledGram, type TiledMoments } from './tiled-gram.js';
 
 /** Every fourth sample is held out to choose by. */
 const HELD_EVERY = 4;
@@ -18,16 +21,9 @@ const HELD_EVERY = 4;
 /** Most bytes of rows kept for one layer; beyond, its moments are all there is. */
 const KEPT_BYTES = 192 * 2 ** 20;
 
-/** Rows of a regression as they were read. */
-export interface RowBlock {
-  /** x | t | 1: what the layer reads, what it should give, and one. */
-  readonly z: Operand;
-  /** What is added to the layer's output before it is read on [rows, outputs]; none, no residual sum. */
-  readonly shortcut: Float32Array | undefined;
-}
-
 /** What one group of a layer reads now, and what it should give. */
 export interface Regression {
+  readonly way: 'gram' | 'rows';
   readonly columns: number;
   /** For a wide layer: all that follows is in this space, in as many columns as it has rows. */
   readonly space: RowSpace | undefined;
@@ -37,6 +33,13 @@ export interface Regression {
   readonly all: Moments;
   /** The rows themselves, where they are few enough. */
   readonly rows: { readonly fit: RowBlock; readonly held: RowBlock } | undefined;
+}
+
+/** The same for a layer whose Gram is in tiles. */
+export interface TiledRegression {
+  readonly way: 'tiles';
+  readonly fit: TiledMoments;
+  readonly held: RowBlock;
 }
 
 /** How a layer stands in the compressed model. */
@@ -66,27 +69,38 @@ export async function readRegressions(
   { reader, group, kept }: LayerState,
   { walk, places }: Reading,
   engine: GramEngine,
-): Promise<Regression[]> {
+): Promise<(Regression | TiledRegression)[]> {
   const graph = graphOf(model);
   const node = graph.producer(layer.output) ?? layer.node;
   const shape = { ...layer, node, group };
   const outputs = kept.length / group;
   const width = reader.columns + outputs + 1;
   const planned = places.length * plan.perSample;
-  const wide = isWide(reader.columns, planned);
-  const every = wide ? Math.ceil(planned / MOST_ROWS) : 1;
-  const bytes = 4 * planned * group * (width + outputs);
-  const open = (share: number): RowKeeper[] => {
-    const fits = wide || bytes <= KEPT_BYTES;
-    const room = fits ? Math.ceil((share * plan.perSample) / every) : 0;
+  const way = fitWay(reader.columns, planned, group);
+  const about = layer.kind === 'matmul' ? 'zero' : 'means';
+  // Rows held out of a Gram in tiles are kept as they are, so there are few of them.
+  const heldEvery =
+    way === 'tiles'
+      ? Math.min(Math.max(HELD_EVERY, Math.ceil(planned / MOST_ROWS)), places.length)
+      : HELD_EVERY;
+  const heldSamples = Math.floor(places.length / heldEvery);
+  const every = way === 'rows' ? Math.ceil(planned / MOST_ROWS) : 1;
+  const fits = way === 'rows' || 4 * planned * group * (width + outputs) <= KEPT_BYTES;
+  const hasShortcut = shortcut !== undefined;
+  const sum = (held: boolean): GramAccumulator | TiledGram | undefined => {
+    if (way === 'gram') return new GramAccumulator(engine, width);
+    return way === 'tiles' && !held ? new TiledGram(engine, reader.columns, outputs) : undefined;
+  };
+  const open = (held: boolean): RowKeeper[] => {
+    const share = held ? heldSamples : places.length - heldSamples;
+    const kept = way === 'tiles' ? held : fits;
+    const keeping = { room: kept ? Math.ceil((share * plan.perSample) / every) : 0, every };
     return Array.from(
       { length: group },
-      () =>
-        new RowKeeper(engine, width, outputs, { room, every, alone: wide }, shortcut !== undefined),
+      () => new RowKeeper(sum(held), width, outputs, keeping, hasShortcut),
     );
   };
-  const heldSamples = Math.floor(places.length / HELD_EVERY);
-  const parts = { fit: open(places.length - heldSamples), held: open(heldSamples) };
+  const parts = { fit: open(false), held: open(true) };
   const sums = new Float32Array(kept.length);
   const readSample = async (
     x: Tensor,
@@ -95,7 +109,7 @@ export async function readRegressions(
     at: number,
   ): Promise<void> => {
     const sample = places[at] ?? 0;
-    const keepers = at % HELD_EVERY === HELD_EVERY - 1 ? parts.held : parts.fit;
+    const keepers = at % heldEvery === heldEvery - 1 ? parts.held : parts.fit;
     for (const [k, position] of plan.positions(sample).entries()) {
       const row = (sample * plan.perSample + k) * targetWidth;
       if (s) readOutput(shape, s, inBatch, position, sums, 0);
@@ -109,7 +123,7 @@ export async function readRegressions(
         }
         into[to + width - 1] = 1;
         keeper.keep(into.subarray(to, to + width), sums.subarray(g * outputs, (g + 1) * outputs));
-        if (keeper.gram?.commit()) await keeper.gram.flush();
+        if (keeper.sum?.commit()) await keeper.sum.flush();
       }
     }
   };
@@ -118,36 +132,58 @@ export async function readRegressions(
     const s = shortcut === undefined ? undefined : tensors[shortcut];
     for (let i = 0; x && i < count; i++) await readSample(x, s, i, offset + i);
   });
-  const regressions: Regression[] = [];
+  const regressions: (Regression | TiledRegression)[] = [];
   for (const [g, fit] of parts.fit.entries()) {
     const held = parts.held[g];
-    if (!held) continue;
-    let rows = fit.block && held.block ? { fit: fit.block, held: held.block } : undefined;
-    let space: RowSpace | undefined;
-    if (wide && rows) {
-      space = new RowSpace(joined(rows.fit.z, rows.held.z), reader.columns);
-      rows = {
-        fit: within(space, rows.fit, 0, reader.columns),
-        held: within(space, rows.held, rows.fit.z.rows, reader.columns),
-      };
+    if (fit.sum instanceof TiledGram) {
+      if (held?.block)
+        regressions.push({ way: 'tiles', fit: await fit.sum.moments(about), held: held.block });
+    } else if (held) {
+      const shape = { way: way === 'rows' ? way : 'gram', about, outputs, reader } as const;
+      regressions.push(await regressionOf(fit, held, shape, engine));
     }
-    const columns = space?.coordinates.rows ?? reader.columns;
-    const sums = {
-      fit: await fit.sum(rows?.fit.z),
-      held: await held.sum(rows?.held.z),
-    };
-    const moments = (sum: Float64Array): Moments => {
-      const centred = momentsOf(sum, columns, outputs);
-      return layer.kind === 'matmul' ? aboutZero(centred) : centred;
-    };
-    regressions.push({
-      ...{ columns, space, outputs, rows },
-      fit: moments(sums.fit),
-      held: moments(sums.held),
-      all: moments(addSums(sums.fit, sums.held)),
-    });
   }
   return regressions;
+}
+
+/** A regression from the rows that were kept, or the Grams that were summed. */
+async function regressionOf(
+  fit: RowKeeper,
+  held: RowKeeper,
+  shape: Pick<Regression, 'way' | 'outputs'> & {
+    readonly about: 'means' | 'zero';
+    readonly reader: RowReader;
+  },
+  engine: GramEngine,
+): Promise<Regression> {
+  const { way, about, outputs, reader } = shape;
+  let rows = fit.block && held.block ? { fit: fit.block, held: held.block } : undefined;
+  let space: RowSpace | undefined;
+  if (way === 'rows' && rows) {
+    space = new RowSpace(joined(rows.fit.z, rows.held.z), reader.columns);
+    rows = {
+      fit: within(space, rows.fit, 0, reader.columns),
+      held: within(space, rows.held, rows.fit.z.rows, reader.columns),
+    };
+  }
+  const columns = space?.coordinates.rows ?? reader.columns;
+  /** The Gram of all rows, or of those kept where none was summed. */
+  const sumOf = async ({ sum }: RowKeeper, z: Operand | undefined): Promise<Float64Array> => {
+    await sum?.flush();
+    if (sum instanceof GramAccumulator) return sum.sum;
+    return z ? Float64Array.from(await engine.cross(z, z)) : new Float64Array(0);
+  };
+  const moments = (sum: Float64Array): Moments => {
+    const centred = momentsOf(sum, columns, outputs);
+    return about === 'zero' ? aboutZero(centred) : centred;
+  };
+  const sums = { fit: await sumOf(fit, rows?.fit.z), held: await sumOf(held, rows?.held.z) };
+  return {
+    ...{ way, columns, space, outputs, rows },
+    fit: moments(sums.fit),
+    held: moments(sums.held),
+    all: moments(addSums(sums.fit, sums.held)),
+  };
 }
 
 function joined(a: Operand, b: Operand): Operand {
@@ -172,67 +208,6 @@ function within(
     out.set(z.data.subarray(r * z.cols + columns, (r + 1) * z.cols), r * width + n);
   }
   return { z: { rows: z.rows, cols: width, data: out }, shortcut };
-}
-
-/** Which rows are kept. */
-interface Keeping {
-  /** At most this many; 0 keeps none. */
-  readonly room: number;
-  /** One in so many. */
-  readonly every: number;
-  /** Whether the rows are all that is wanted: their Gram is not summed on the way. */
-  readonly alone: boolean;
-}
-
-/** Sums the Gram of rows, and keeps the rows where there is room for them. */
-class RowKeeper {
-  readonly gram: GramAccumulator | undefined;
-  private readonly row: Float32Array;
-  private readonly z: Float32Array;
-  private readonly shortcut: Float32Array | undefined;
-  private seen = 0;
-  private filled = 0;
-
-  constructor(
-    private readonly engine: GramEngine,
-    private readonly width: number,
-    private readonly outputs: number,
-    private readonly keeping: Keeping,
-    hasShortcut: boolean,
-  ) {
-    this.gram = keeping.alone ? undefined : new GramAccumulator(engine, width);
-    this.row = new Float32Array(keeping.alone ? width : 0);
-    this.z = new Float32Array(keeping.room * width);
-    this.shortcut = hasShortcut ? new Float32Array(keeping.room * outputs) : undefined;
-  }
-
-  /** Where the next row is written. */
-  next(): { into: Float32Array; at: number } {
-    return this.gram?.next() ?? { into: this.row, at: 0 };
-  }
-
-  keep(row: Float32Array, shortcut: Float32Array): void {
-    const { room, every } = this.keeping;
-    if (this.seen++ % every !== 0 || this.filled >= room) return;
-    this.z.set(row, this.filled * this.width);
-    this.shortcut?.set(shortcut, this.filled * this.outputs);
-    this.filled++;
-  }
-
-  get block(): RowBlock | undefined {
-    if (this.keeping.room === 0) return undefined;
-    return {
-      z: { rows: this.filled, cols: this.width, data: this.z },
-      shortcut: this.shortcut,
-    };
-  }
-
-  /** The Gram of all rows, or of those given where none was summed. */
-  async sum(rows: Operand | undefined): Promise<Float64Array> {
-    await this.gram?.flush();
-    if (this.gram) return this.gram.sum;
-    return rows ? Float64Array.from(await this.engine.cross(rows, rows)) : new Float64Array(0);
-  }
 }
 
 /** Moments about zero instead of the means, for layers that have no bias to shift. */

@@ -1,24 +1,6 @@
 import { cholesky, type Matrix, timesTransposed } from '../linear-algebra/cholesky.js';
 import type { Operand } from './gram.js';
 
-/** Columns up to which a Gram is formed however few rows there are. */
-const SMALL_GRAM = 1536;
-
-/** Columns beyond which no Gram is formed. */
-const WIDEST_GRAM = 4608;
-
-/** Most rows that stand for a layer whose Gram is not formed. */
-export const MOST_ROWS = 1024;
-
-/**
- * Whether a layer is fitted in the space of its rows instead of that of its columns: its Gram would be
- * much wider than its rows fill, or too wide to hold.
- * @param rows that are planned
- */
-export function isWide(columns: number, rows: number): boolean {
-  return columns > WIDEST_GRAM || (columns > SMALL_GRAM && 2 * Math.min(rows, MOST_ROWS) < columns);
-}
-
 /**
  * The space that some rows span, with an orthonormal basis: a ridge regression toward given weights
  * moves them only within it, so it can be solved there exactly, in as many unknowns as rows.

@@ -1,6 +1,6 @@
 import { seededRandom } from '@espalier/dataset';
 import { GramEngine, momentsOf } from '../statistics/gram.js';
-import type { RowBlock } from '../statistics/regression.js';
+import type { RowBlock } from '../statistics/row-keeper.js';
 import { type Bounds, errorThrough, fitThrough } from './activation-fit.js';
 import { ridgeToward } from './ridge.js';
 

@@ -2,7 +2,7 @@ import { graphOf, type Model } from '@espalier/onnx';
 import { clipBounds } from '../channels/clip-bounds.js';
 import { cholesky, solveRows } from '../linear-algebra/cholesky.js';
 import type { GramEngine, Moments, Operand } from '../statistics/gram.js';
-import type { RowBlock } from '../statistics/regression.js';
+import type { RowBlock } from '../statistics/row-keeper.js';
 import { type Affine, freeBias, multiply, ridgeSystem } from './ridge.js';
 
 /** What an activation keeps values between. */

@@ -7,12 +7,8 @@ import type { Matrix } from '../linear-algebra/cholesky.js';
 import type { DenseLayer } from '../statistics/dense.js';
 import type { GramEngine, Moments } from '../statistics/gram.js';
 import { rowReader } from '../statistics/patches.js';
-import {
-  type Reading,
-  readRegressions,
-  type Regression,
-  type RowBlock,
-} from '../statistics/regression.js';
+import { type Reading, readRegressions, type Regression } from '../statistics/regression.js';
+import type { RowBlock } from '../statistics/row-keeper.js';
 import { dimsAtOne } from '../statistics/row-plan.js';
 import { FrontierWalk } from '../statistics/frontier.js';
 import type { RunSettings } from '../statistics/run.js';
@@ -20,6 +16,7 @@ import type { Samples } from '../statistics/samples.js';
 import { activationAfter, type Bounds, errorThrough, fitThrough } from './activation-fit.js';
 import { packWeights, weightMatrices } from './layer-weights.js';
 import { type Affine, chooseStrength, relativeError, ridgeToward } from './ridge.js';
+import { fitTiled } from './tiled-fit.js';
 
 /** What a refit reads besides the models. */
 export interface RefitContext {
@@ -140,15 +137,13 @@ async function refitLayer(
       continue;
     }
     const own = Float64Array.from(bias.subarray(g * perGroup, (g + 1) * perGroup));
-    const { space } = regression;
-    const start = space?.enter(w0) ?? w0;
-    const { map, ...fit } = await fitGroup(
-      regression,
-      { weight: start, bias: own },
-      bounds,
-      context.engine,
-    );
-    fitted.push(space?.leave(w0, start, map.weight) ?? map.weight);
+    const space = regression.way === 'rows' ? regression.space : undefined;
+    const start = { weight: space?.enter(w0) ?? w0, bias: own };
+    const { map, ...fit } =
+      regression.way === 'tiles'
+        ? await fitTiled(regression.fit, regression.held, start, bounds, context.engine)
+        : await fitGroup(regression, start, bounds, context.engine);
+    fitted.push(space?.leave(w0, start.weight, map.weight) ?? map.weight);
     bias.set(Float32Array.from(map.bias), g * perGroup);
     fits.push({ layer: layer.output, ...fit });
   }

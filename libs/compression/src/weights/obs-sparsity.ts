@@ -7,7 +7,12 @@ import { collectDense, type DenseLayer } from '../statistics/dense.js';
 import { FrontierWalk } from '../statistics/frontier.js';
 import type { GramEngine } from '../statistics/gram.js';
 import type { RunSettings } from '../statistics/run.js';
-import { aboutZero, readRegressions, type Regression } from '../statistics/regression.js';
+import {
+  aboutZero,
+  readRegressions,
+  type Regression,
+  type TiledRegression,
+} from '../statistics/regression.js';
 import type { Samples } from '../statistics/samples.js';
 import { chooseStrength, freeBias, ridgeToward } from '../structure/ridge.js';
 import { shareOut } from './allocation.js';
@@ -164,11 +169,12 @@ function pruneLayer(
   model: Model,
   layer: LinearLayer,
   count: number,
-  regressions: readonly Regression[],
+  regressions: readonly (Regression | TiledRegression)[],
 ): Model {
   const groups = groupWeights(model, layer).flatMap((before, g) => {
     const seen = regressions[g];
-    if (!seen) return [];
+    // Of a layer without moments no weight goes, so that none comes here whose Gram is in tiles.
+    if (!seen || seen.way === 'tiles') return [];
     const { fit, held, all } = seen;
     const strength = chooseStrength(fit, held, before);
     const { weight } = ridgeToward(all, before, strength);

@@ -40,5 +40,5 @@ describe('segments of a model file', () => {
       maxBytes: pruned.length,
     });
     expect(Buffer.compare(back, pruned)).toBe(0);
-  });
+  }, 120_000);
 });
