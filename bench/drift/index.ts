@@ -22,9 +22,8 @@ const WITHIN_MINUTES = 10;
 const WATCHED_MINUTES = 240;
 /** Days of each stream without drift. */
 const QUIET_DAYS = 10;
-/** How many devices of a fleet drift: of the large one a share, of small ones all. */
+/** The large fleet, of which a share drifts, and small ones, of which all do. */
 const FLEET = 200;
-const SHARES = [0.05, 0.1, 0.15, 0.2, 0.3];
 const SMALL_FLEETS = [10, 20, 30, 50, FLEET];
 const PARTS = ['all', 'devices', 'shares', 'fleets', 'quiet'];
 
@@ -46,6 +45,8 @@ export const benchmark: Benchmark<z.infer<typeof documentSchema>> = {
     days: { type: 'string', default: '1000' },
     /** Only one part, since all take most of an hour: devices, shares, fleets or quiet. */
     part: { type: 'string', default: 'all' },
+    /** Of the fleet how much drifts, a row each. */
+    shares: { type: 'string', default: '0.05,0.1,0.2,0.3,0.4' },
   },
   document: documentSchema,
   async run({ values, note }) {
@@ -61,7 +62,9 @@ export const benchmark: Benchmark<z.infer<typeof documentSchema>> = {
     const counted: number[] = [];
     if (has('devices')) counted.push(...devices(setting, byLabel(images.dark), note));
     if (has('shares')) {
-      for (const share of SHARES) fleetOf(setting, FLEET, Math.round(share * FLEET), note);
+      for (const share of String(values['shares']).split(',').map(Number)) {
+        fleetOf(setting, FLEET, Math.round(share * FLEET), note);
+      }
     }
     if (has('fleets')) {
       const found = SMALL_FLEETS.map((size) => fleetOf(setting, size, size, note));

@@ -87,8 +87,18 @@ export class LoadedModel {
    * Runs once on the next samples of the input, or on a pattern when there is none.
    * @param keep in [0, 1): which of the batch to keep; null: none
    */
-  async infer(keep: number | null): Promise<Inference> {
-    const { feeds, labels, batch } = this.#next();
+  infer(keep: number | null): Promise<Inference> {
+    const prepared = this.#next();
+    this.#at += prepared.batch?.dims[0] ?? 0;
+    return this.#run(prepared, keep);
+  }
+
+  /** Runs once on the samples that are the next, which remain so: a probe serves nothing. */
+  probe(): Promise<Inference> {
+    return this.#run(this.#next(), null);
+  }
+
+  async #run({ feeds, labels, batch }: Prepared, keep: number | null): Promise<Inference> {
     const started = performance.now();
     const outputs = await this.session.run(feeds).catch((cause: unknown) => {
       throw new AgentError('RUN_PROBE', `The model cannot run: ${messageOf(cause)}`, { cause });
@@ -125,7 +135,6 @@ export class LoadedModel {
     const { dataset, prepare } = this.input;
     const batch = typeof fed.shape[0] === 'number' ? fed.shape[0] : 1;
     const indices = Array.from({ length: batch }, (_, k) => (this.#at + k) % dataset.count);
-    this.#at = (this.#at + batch) % dataset.count;
     const prepared = prepare(dataset, this.card, indices, fed.shape);
     feeds[fed.name] = new Tensor('float32', prepared.data, prepared.dims);
     const labels = dataset.y ? indices.map((index) => dataset.y?.[index] ?? -1) : [];

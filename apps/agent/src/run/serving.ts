@@ -77,6 +77,7 @@ export class Serving {
     try {
       const keep = running ? this.shadow.draw(running) : null;
       const inference = await this.worker.call('infer', keep);
+      // Of the window that is open now: another one may have been when it began.
       this.#window.add(inference);
       if (running && inference.kept) this.shadow.offer(inference.kept, running);
     } catch (error) {

@@ -36,9 +36,9 @@ async function load(
   };
 }
 
-function infer(keep: number | null): Promise<WorkerCalls['infer']['answer']> {
+function loaded(): LoadedModel {
   if (!model) throw new Error('No model is loaded.');
-  return model.infer(keep);
+  return model;
 }
 
 async function answer({ call, request }: CallMessage): Promise<unknown> {
@@ -50,8 +50,9 @@ async function answer({ call, request }: CallMessage): Promise<unknown> {
     case 'release':
       return release();
     case 'probe':
+      return loaded().probe();
     case 'infer':
-      return infer(request as WorkerCalls['infer']['request']);
+      return loaded().infer(request as WorkerCalls['infer']['request']);
   }
 }
 
