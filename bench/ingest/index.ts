@@ -37,10 +37,10 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
       const pages = await askForPages(site, Number(values['seconds']) * 1000);
       const { end, acknowledged } = await load.end(DRAIN_SECONDS);
       await site.server.stop();
-      const { lost, twice } = site.audit(acknowledged);
+      const { lost, twice, watched } = site.audit(acknowledged);
       const p95 = pages[Math.floor(0.95 * pages.length)] ?? Infinity;
       note(
-        `sent ${end.sent}, acknowledged ${end.acknowledged}, sent again ${end.again}, twice ${twice}; ` +
+        `sent ${end.sent}, acknowledged ${end.acknowledged}, sent again ${end.again}, twice ${twice}, devices watched for drift ${watched}; ` +
           `until the acknowledgement p50 ${end.latencyMs.p50.toFixed(0)} ms, p95 ${end.latencyMs.p95.toFixed(0)} ms`,
       );
       return {

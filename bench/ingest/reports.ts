@@ -33,7 +33,7 @@ export function reportOf(
     generation: 1,
     running: {
       releaseId: RELEASE,
-      variantId: variantIdOf(device),
+      variantId: `v-${device % VARIANTS}`,
       modelSha256: 'a'.repeat(64),
     },
     from: new Date(now - 5_000).toISOString(),
@@ -52,8 +52,8 @@ export function reportOf(
   return { id, topic: upTopic(deviceId, 'telemetry'), payload: Buffer.from(bytes) };
 }
 
-/** The variant that a device of the benchmark runs. */
-export const variantIdOf = (device: number): string => `v-${device % VARIANTS}`;
+/** The variants that the devices of the benchmark run. */
+export const variantIds = Array.from({ length: VARIANTS }, (_, at) => `v-${at}`);
 
 function makeSketches(): string[] {
   const random = seededRandom(1);

@@ -1,12 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { decodeSketch, encodeSketch, WindowSketch } from '@espalier/evidence';
 import { generateKeyPair, publicKeyBase64 } from '@espalier/trust';
 import Sqlite from 'better-sqlite3';
 import { startBroker, type Broker } from '../delivery/brokers.js';
 import { Child, jsonOf, until } from '../delivery/child.js';
 import { Server } from '../delivery/server.js';
-import { deviceIdOf, sequenceOf } from './reports.js';
+import { deviceIdOf, sequenceOf, sketches, variantIds } from './reports.js';
 
 const LOAD = fileURLToPath(new URL('./load.ts', import.meta.url));
 const REGISTER = new URL('../register.mjs', import.meta.url).href;
@@ -82,7 +83,12 @@ export class Site {
   }
 
   /** What became of messages that were acknowledged; to be asked when the server is stopped. */
-  audit(acknowledged: readonly number[]): { lost: number; twice: number; stored: number } {
+  audit(acknowledged: readonly number[]): {
+    lost: number;
+    twice: number;
+    stored: number;
+    watched: number;
+  } {
     const database = new Sqlite(this.#databasePath, { readonly: true });
     try {
       const ids = database.prepare('SELECT "messageId" FROM "Inbox"').pluck().all() as string[];
@@ -99,6 +105,7 @@ export class Site {
           Math.max(0, taken.size - windows),
         twice: windows - different,
         stored: windows,
+        watched: database.prepare('SELECT COUNT(*) FROM "DriftStream"').pluck().get() as number,
       };
     } finally {
       database.close();
@@ -115,7 +122,7 @@ export class Site {
     return this.#broker;
   }
 
-  /** Puts the devices into the database, as enrolment would. */
+  /** Puts the devices into the database, as enrolment would, and what their variants are held against. */
   #register(): void {
     const database = new Sqlite(this.#databasePath);
     const insert = database.prepare(
@@ -124,7 +131,30 @@ export class Site {
     );
     const key = publicKeyBase64(generateKeyPair());
     const createdAt = new Date().toISOString().replace('Z', '+00:00');
+    const reference = new WindowSketch();
+    for (const sketch of sketches) reference.merge(decodeSketch(sketch));
+    const report = {
+      reference: {
+        ...{ source: 'evaluation', samples: reference.brightness.total, accuracy: 0.9 },
+        ...{ sketch: encodeSketch(reference), confidenceThreshold: 3 },
+      },
+    };
     database.transaction(() => {
+      database
+        .prepare(
+          `INSERT INTO "Model" ("id", "name", "sha256", "bytes", "calibrationSha256", "inspection", "createdAt")
+           VALUES ('bench', 'bench', 'a', 1, 'a', '{}', ?)`,
+        )
+        .run(createdAt);
+      for (const variantId of variantIds) {
+        database
+          .prepare(
+            `INSERT INTO "Candidate" ("id", "modelId", "jobId", "report", "costs", "modelSha256", "modelBytes",
+             "artifactSha256", "artifactBytes", "encoding", "createdAt")
+             VALUES (?, 'bench', 'bench', ?, '{}', ?, 1, 'a', 1, 'identity', ?)`,
+          )
+          .run(variantId, JSON.stringify(report), variantId, createdAt);
+      }
       for (let device = 0; device < this.devices; device += 1) {
         const id = deviceIdOf(device);
         insert.run(id, id, JSON.stringify({ site: `s${device % SITES}` }), key, createdAt);

@@ -5,7 +5,10 @@ import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import type { Telemetry as Window } from '@espalier/protocol';
 import { Database } from '../persistence/database.js';
 import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { ruleRequestSchema } from '../alerts/schemas.js';
+import { Watchers } from '../../test/field.js';
 import { DeviceTags } from './device-tags.js';
+import { startOf } from './resolutions.js';
 import { DriftStreams } from './drift-streams.js';
 import { References } from './references.js';
 import { RollUps } from './roll-ups.js';
@@ -147,6 +150,25 @@ describe('roll-ups', () => {
     expect(Object.keys(await totals({ variantId: 'v-2', by: 'variant' }))).toEqual(['rel-1/v-2']);
     expect(Object.keys(await totals({ by: 'class' }))).toEqual(['unknown']);
     expect(await totals({ model: 'none of these' })).toEqual({});
+  });
+
+  it('show in the minute in which a variant became worse that it did', async () => {
+    const minute = startOf('minute', new Date()).getTime();
+    const ago = (ms: number): number => (Date.now() - minute + ms) / 1000;
+    await say('cam-a', ago(90_000), { accuracy: { labelled: 100, correct: 90 } });
+    await say('cam-a', ago(30_000), { accuracy: { labelled: 100, correct: 40 } });
+    await rollUps.next();
+    const about = { name: 'x', metric: 'accuracy', raise: 0.8, clear: 0.85, windowSeconds: 60 };
+    const rule = { ...ruleRequestSchema.parse(about), id: 'a-1', createdAt: '' };
+    const { readings } = new Watchers(database);
+    const at = async (ms: number): Promise<unknown[]> => {
+      const found = await readings.of(
+        { ...rule, actions: { webhook: null, pauseRollouts: false, planAgain: false } },
+        new Date(ms),
+      );
+      return found.map(({ value }) => value);
+    };
+    expect([await at(minute - 60_000), await at(minute)]).toEqual([[0.9], [0.4]]);
   });
 
   it('merge sketches, and pass over one that cannot be read', async () => {
