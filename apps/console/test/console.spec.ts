@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { jest } from '@jest/globals';
+import { matchPath } from 'react-router';
 import { ADMIN_PASSWORD } from '../../server/test/server-process.js';
 import { installSmallest } from '../../server/test/walkthrough.js';
 import { ConsoleBrowser } from './browser.js';
@@ -11,15 +13,27 @@ const WAIT_MS = 150_000;
 /** Where pictures of the pages go; the walk is then over images, which takes longer. */
 const PICTURES = process.env['CONSOLE_PICTURES'];
 
+/** The addresses of the console's pages. */
+const routes = [
+  '/',
+  ...[
+    ...readFileSync(new URL('../src/app.tsx', import.meta.url), 'utf8').matchAll(
+      /path="([^*"]+)"/g,
+    ),
+  ].map(([, path]) => `/${path}`),
+];
+
 describe('the console, in Chromium, over server, broker and agents', () => {
   let site: Site;
   let browser: ConsoleBrowser;
-  const look = async (name: string): Promise<void> => {
+  const seen: string[] = [];
+  const look = async (name: string, picture = true): Promise<void> => {
     expect({ page: name, violations: await browser.violations() }).toEqual({
       page: name,
       violations: [],
     });
-    if (PICTURES) await takePictures(browser.page, PICTURES, name);
+    seen.push(new URL(browser.page.url()).pathname);
+    if (PICTURES && picture) await takePictures(browser.page, PICTURES, name);
   };
 
   beforeAll(async () => {
@@ -51,6 +65,7 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByRole('button', { name: 'Add a device' }).click();
     await dialog.getByLabel('Name').fill('press-1');
     await dialog.getByLabel('Labels').fill('kind=press,site=lyon');
+    await look('add-device', false);
     await dialog.getByRole('button', { name: 'Make a claim token' }).click();
     const command = (await dialog.locator('pre').textContent()) ?? '';
     const token = /--token (\S+)/.exec(command)?.[1] ?? '';
@@ -81,7 +96,7 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     const modelId = page.url().split('/').at(-1)!.split('?')[0]!;
 
     // The Pareto front, by keyboard and by a click.
-    const rows = page.getByRole('region', { name: 'Candidates in figures' }).getByRole('radio');
+    const rows = page.getByRole('group', { name: 'Candidates in figures' }).getByRole('radio');
     await rows.first().focus();
     await page.keyboard.press('ArrowDown');
     await page.waitForURL(/candidate=/);
@@ -113,6 +128,20 @@ describe('the console, in Chromium, over server, broker and agents', () => {
       budget: { transferBytes: sizes[Math.floor(sizes.length / 2)] },
     });
 
+    // A rule watches the fleet.
+    await pages.getByRole('link', { name: 'Alerts' }).click();
+    await page.getByText('No rule watches the fleet yet').waitFor();
+    await look('alerts-empty', false);
+    await page.getByRole('button', { name: 'Make a rule' }).click();
+    await dialog.getByLabel('Name').fill('slower than the line');
+    await dialog.getByRole('combobox', { name: 'Watches' }).click();
+    await page.getByRole('option', { name: 'Latency, p95' }).click();
+    await dialog.getByLabel('Bad over, ms').fill('0.01');
+    await dialog.getByLabel('For at least').fill('0');
+    await look('alert-rule', false);
+    await dialog.getByRole('button', { name: 'Make the rule' }).click();
+    await page.getByRole('cell', { name: 'Latency, p95 over 0.01 ms' }).waitFor();
+
     // The plan, then the rules of the rollout beside what they would do.
     await pages.getByRole('link', { name: 'Plan' }).click();
     await page.getByRole('button', { name: /^Candidates on press-1/ }).click();
@@ -133,10 +162,14 @@ describe('the console, in Chromium, over server, broker and agents', () => {
 
     // It runs: the variant whose labels say that it is wrong is stopped, and the other one waits.
     await page.getByRole('button', { name: 'Start' }).click();
+    await look('rollout-order', false);
     await dialog.getByRole('button', { name: 'Start' }).click();
     await page.getByText('Opened stage 1').waitFor();
     await page.getByText('A variant was stopped').waitFor();
-    await page.getByText(/^Accuracy in the field: stopped variant/).waitFor();
+    await page
+      .getByText(/^Accuracy in the field: stopped variant/)
+      .first()
+      .waitFor();
     await page
       .getByText(/stops what is shown under/)
       .first()
@@ -146,6 +179,8 @@ describe('the console, in Chromium, over server, broker and agents', () => {
       .getByText(/reverted/)
       .first()
       .waitFor();
+    const measured = page.getByRole('group', { name: 'What was measured, by variant' });
+    await measured.getByRole('cell').first().waitFor();
     await look('rollout');
     await page.getByRole('button', { name: 'Approve' }).click();
     await dialog.getByLabel('Why').fill('The presses do well in the first stage');
@@ -170,12 +205,24 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByRole('cell', { name: 'taken back' }).first().waitFor();
     await page.getByText('Latency, p95').waitFor();
     await look('device');
+    await page.getByText('Day', { exact: true }).first().click();
+    await page.getByRole('region', { name: 'Latency, 95th percentile' }).waitFor();
+    await look('device-day', false);
     await pages.getByRole('link', { name: 'Fleet' }).click();
     await page.getByRole('link', { name: 'press-2' }).waitFor();
     await look('fleet');
+    await page.getByRole('tab', { name: 'Groups' }).click();
+    await page.getByRole('link', { name: 'lyon' }).waitFor();
+    await look('groups', false);
     await page.getByRole('tab', { name: 'Budgets' }).click();
     await page.getByText('kind=gate').waitFor();
     await look('budgets');
+    // The alert was raised meanwhile, and is seen by somebody.
+    await pages.getByRole('link', { name: 'Alerts' }).click();
+    await page.getByRole('button', { name: 'Acknowledge slower than the line' }).first().click();
+    await page.getByRole('cell', { name: 'admin', exact: true }).first().waitFor();
+    await look('alerts');
+
     // Who did it is in the audit log, which is whole.
     await pages.getByRole('link', { name: 'Audit' }).click();
     await page.getByRole('cell', { name: 'aborted a rollout' }).waitFor();
@@ -185,7 +232,22 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await look('audit');
     await pages.getByRole('link', { name: 'Overview' }).click();
     await page.getByText('The fleet by state').waitFor();
+    await page
+      .getByRole('region', { name: 'In the field' })
+      .getByRole('cell', { name: `${files.name} v1` })
+      .waitFor();
     await look('overview');
+
+    // What was not on the way.
+    for (const name of ['Models', 'Rollouts']) {
+      await pages.getByRole('link', { name }).click();
+      await page.getByRole('cell').first().waitFor();
+      await look(name.toLowerCase());
+    }
+    await page.goto(`${server.url}/nowhere`);
+    await page.getByText('There is no such page').waitFor();
+    await look('nowhere', false);
+    expect(routes.filter((route) => !seen.some((path) => matchPath(route, path)))).toEqual([]);
     expect(browser.errors).toEqual([]);
   });
 });

@@ -74,6 +74,7 @@ import { DriftReadings } from './telemetry/drift-readings.js';
 import { DriftStreams } from './telemetry/drift-streams.js';
 import { References } from './telemetry/references.js';
 import { RollUps } from './telemetry/roll-ups.js';
+import { DeviceSeries } from './telemetry/device-series.js';
 import { Series } from './telemetry/series.js';
 import { Telemetry } from './telemetry/telemetry.js';
 import { TelemetryController } from './telemetry/telemetry.controller.js';
@@ -182,6 +183,7 @@ export class AppModule {
         RolloutTicker,
         RolloutViews,
         Rollouts,
+        DeviceSeries,
         Series,
         ShadowOrders,
         ShadowPolicies,

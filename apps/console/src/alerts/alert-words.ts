@@ -1,5 +1,5 @@
 import type { Alert, AlertRule } from '../api/types';
-import { percent } from '../parts/format';
+import { milliseconds, percent } from '../parts/format';
 
 type Metric = AlertRule['metric'];
 
@@ -18,7 +18,7 @@ export const METRICS: Readonly<
     name: 'Latency, p95',
     below: false,
     unit: 'ms',
-    show: (value) => `${value.toFixed(1)} ms`,
+    show: milliseconds,
   },
   memory: { name: 'Memory', below: false, unit: 'MiB', show: (value) => `${value.toFixed(0)} MiB` },
   'crash-loop': {

@@ -1,10 +1,11 @@
-import { Button, Modal, Table } from '@mantine/core';
+import { Button, Modal } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, taken } from '../api/client';
 import { queries } from '../api/queries';
 import type { Alert, AlertRule } from '../api/types';
 import { Ago } from '../parts/ago';
+import { DataTable } from '../parts/data-table';
 import { duration } from '../parts/format';
 import { Icon } from '../parts/icons';
 import { Page, Part } from '../parts/page';
@@ -75,49 +76,37 @@ function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
   return (
     <>
       {acknowledge.error && <Failed error={acknowledge.error} />}
-      <div className="scroller" tabIndex={0} role="region" aria-label="Table of alerts">
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>State</Table.Th>
-              <Table.Th>Rule</Table.Th>
-              <Table.Th>Metric</Table.Th>
-              <Table.Th className="number">Value</Table.Th>
-              <Table.Th>About</Table.Th>
-              <Table.Th>Raised</Table.Th>
-              <Table.Th>Seen by</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {alerts.map((alert) => (
-              <Table.Tr key={alert.id}>
-                <Table.Td>
-                  <Told tone={alert.state === 'active' ? 'bad' : 'good'}>{alert.state}</Told>
-                </Table.Td>
-                <Table.Td>{alert.name}</Table.Td>
-                <Table.Td>{METRICS[alert.metric].name}</Table.Td>
-                <Table.Td className="number">{valueText(alert)}</Table.Td>
-                <Table.Td className="mono">{alert.variantId ?? 'the fleet'}</Table.Td>
-                <Table.Td>
-                  <Ago at={alert.raisedAt} />
-                </Table.Td>
-                <Table.Td>
-                  {alert.acknowledgedBy ?? (
-                    <Button
-                      size="xs"
-                      variant="default"
-                      loading={acknowledge.isPending && acknowledge.variables === alert.id}
-                      onClick={() => acknowledge.mutate(alert.id)}
-                    >
-                      Acknowledge
-                    </Button>
-                  )}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
+      <DataTable
+        label="Table of alerts"
+        rows={alerts}
+        keyOf={({ id }) => id}
+        columns={[
+          {
+            name: 'State',
+            show: ({ state }) => <Told tone={state === 'active' ? 'bad' : 'good'}>{state}</Told>,
+          },
+          { name: 'Rule', show: ({ name }) => name },
+          { name: 'Metric', show: ({ metric }) => METRICS[metric].name },
+          { name: 'Value', kind: 'number', show: valueText },
+          { name: 'About', kind: 'mono', show: ({ variantId }) => variantId ?? 'the fleet' },
+          { name: 'Raised', show: ({ raisedAt }) => <Ago at={raisedAt} /> },
+          {
+            name: 'Seen by',
+            show: ({ id, name, acknowledgedBy }) =>
+              acknowledgedBy ?? (
+                <Button
+                  size="xs"
+                  variant="default"
+                  aria-label={`Acknowledge ${name}`}
+                  loading={acknowledge.isPending && acknowledge.variables === id}
+                  onClick={() => acknowledge.mutate(id)}
+                >
+                  Acknowledge
+                </Button>
+              ),
+          },
+        ]}
+      />
     </>
   );
 }
@@ -132,42 +121,33 @@ function RuleTable({ rules }: { rules: readonly AlertRule[] }) {
   return (
     <>
       {remove.error && <Failed error={remove.error} />}
-      <div className="scroller" tabIndex={0} role="region" aria-label="Table of rules">
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Name</Table.Th>
-              <Table.Th>Raised by</Table.Th>
-              <Table.Th>For</Table.Th>
-              <Table.Th>Devices</Table.Th>
-              <Table.Th>Acts</Table.Th>
-              <Table.Th aria-label="What to do" />
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {rules.map((rule) => (
-              <Table.Tr key={rule.id}>
-                <Table.Td>{rule.name}</Table.Td>
-                <Table.Td>{thresholdText(rule)}</Table.Td>
-                <Table.Td>{duration(rule.forSeconds)}</Table.Td>
-                <Table.Td>{rule.selector || 'all'}</Table.Td>
-                <Table.Td>{actsText(rule)}</Table.Td>
-                <Table.Td>
-                  <Button
-                    size="xs"
-                    variant="default"
-                    aria-label={`Remove the rule ${rule.name}`}
-                    loading={remove.isPending && remove.variables === rule.id}
-                    onClick={() => remove.mutate(rule.id)}
-                  >
-                    Remove
-                  </Button>
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
+      <DataTable
+        label="Table of rules"
+        rows={rules}
+        keyOf={({ id }) => id}
+        columns={[
+          { name: 'Name', show: ({ name }) => name },
+          { name: 'Raised by', show: thresholdText },
+          { name: 'For', show: ({ forSeconds }) => duration(forSeconds) },
+          { name: 'Devices', show: ({ selector }) => selector || 'all' },
+          { name: 'Acts', show: actsText },
+          {
+            name: 'What to do',
+            hidden: true,
+            show: ({ id, name }) => (
+              <Button
+                size="xs"
+                variant="default"
+                aria-label={`Remove the rule ${name}`}
+                loading={remove.isPending && remove.variables === id}
+                onClick={() => remove.mutate(id)}
+              >
+                Remove
+              </Button>
+            ),
+          },
+        ]}
+      />
     </>
   );
 }

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, taken } from './client';
-import type { AuditEntry, DeviceState } from './types';
+import type { AuditEntry, DeviceState, SeriesQuery } from './types';
 
 /** Asked again this often where no event tells of a change. */
 const SLOWLY_MS = 15_000;
@@ -79,6 +79,29 @@ export const queries = {
             params: { path: { id }, query: { limit: 200 } },
           }),
         ),
+      refetchInterval: 5_000,
+    }),
+  deviceSeries: (id: string, seconds: number) =>
+    queryOptions({
+      queryKey: ['telemetry', id, seconds],
+      queryFn: () =>
+        taken(
+          api.GET('/api/v1/devices/{id}/telemetry/series', {
+            params: { path: { id }, query: { from: before(seconds) } },
+          }),
+        ),
+      refetchInterval: SLOWLY_MS,
+    }),
+  series: (query: SeriesQuery, seconds: number) =>
+    queryOptions({
+      queryKey: ['telemetry', 'series', query, seconds],
+      queryFn: () =>
+        taken(
+          api.GET('/api/v1/telemetry/series', {
+            params: { query: { ...query, from: before(seconds) } },
+          }),
+        ),
+      placeholderData: keepPreviousData,
       refetchInterval: 5_000,
     }),
   budgets: () =>
@@ -168,3 +191,5 @@ export const auditQuery = (actor: string, outcome: AuditEntry['outcome'] | null)
   });
 
 const at = (id: string) => ({ params: { path: { id } } });
+
+const before = (seconds: number): string => new Date(Date.now() - 1000 * seconds).toISOString();

@@ -31,6 +31,11 @@ export type Profile = Item<Body<'/api/v1/devices/{id}/profiles'>['profiles']>;
 export type TargetOfDevice = Item<Body<'/api/v1/devices/{id}/targets'>['targets']>;
 export type Choice = NonNullable<Body<'/api/v1/devices/{id}/choice'>['choice']>;
 export type TelemetryWindow = Item<Body<'/api/v1/devices/{id}/telemetry'>['windows']>;
+export type SeriesView = Body<'/api/v1/telemetry/series'>;
+export type Series = Item<SeriesView['series']>;
+export type SeriesQuery = NonNullable<
+  paths['/api/v1/telemetry/series']['get']['parameters']['query']
+>;
 
 export type Model = Body<'/api/v1/models/{id}'>;
 export type Candidate = Item<Body<'/api/v1/models/{id}/candidates'>['candidates']>;

@@ -1,4 +1,4 @@
-import { Button, Group, Paper, Select, Table, TextInput } from '@mantine/core';
+import { Button, Group, Paper, Select, TextInput } from '@mantine/core';
 import { useDebouncedValue } from '@mantine/hooks';
 import { useInfiniteQuery, useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,6 +6,7 @@ import { Link } from 'react-router';
 import { api, taken } from '../api/client';
 import { auditQuery } from '../api/queries';
 import type { AuditEntry } from '../api/types';
+import { DataTable, type Column } from '../parts/data-table';
 import { instant, whole } from '../parts/format';
 import { Page } from '../parts/page';
 import { Answer, Empty, Failed } from '../parts/states';
@@ -52,7 +53,12 @@ export default function AuditPage() {
             return entries.length === 0 ? (
               <Empty title="No such entry">Take a filter away to see more.</Empty>
             ) : (
-              <Entries entries={entries} />
+              <DataTable
+                label="Audit log"
+                rows={entries}
+                keyOf={({ seq }) => String(seq)}
+                columns={COLUMNS}
+              />
             );
           }}
         </Answer>
@@ -72,43 +78,23 @@ export default function AuditPage() {
   );
 }
 
-function Entries({ entries }: { entries: readonly AuditEntry[] }) {
-  return (
-    <div className="scroller" tabIndex={0} role="region" aria-label="Audit log">
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th className="number">No.</Table.Th>
-            <Table.Th>When</Table.Th>
-            <Table.Th>Who</Table.Th>
-            <Table.Th>What</Table.Th>
-            <Table.Th>On</Table.Th>
-            <Table.Th>Outcome</Table.Th>
-            <Table.Th>From</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {entries.map((entry) => (
-            <Table.Tr key={entry.seq}>
-              <Table.Td className="number">{entry.seq}</Table.Td>
-              <Table.Td>{instant(entry.at)}</Table.Td>
-              <Table.Td>{entry.actor}</Table.Td>
-              <Table.Td title={entry.action}>{actionWords(entry.action)}</Table.Td>
-              <Table.Td className="mono">
-                <AuditObject object={entry.object} />
-              </Table.Td>
-              <Table.Td>
-                <Told tone={TONES[entry.outcome]}>{entry.outcome}</Told>
-                {entry.code && <span className="mono soft"> {entry.code}</span>}
-              </Table.Td>
-              <Table.Td className="mono">{entry.address}</Table.Td>
-            </Table.Tr>
-          ))}
-        </Table.Tbody>
-      </Table>
-    </div>
-  );
-}
+const COLUMNS: readonly Column<AuditEntry>[] = [
+  { name: 'No.', kind: 'number', show: ({ seq }) => seq },
+  { name: 'When', show: ({ at }) => instant(at) },
+  { name: 'Who', show: ({ actor }) => actor },
+  { name: 'What', show: ({ action }) => <span title={action}>{actionWords(action)}</span> },
+  { name: 'On', kind: 'mono', show: ({ object }) => <AuditObject object={object} /> },
+  {
+    name: 'Outcome',
+    show: ({ outcome, code }) => (
+      <>
+        <Told tone={TONES[outcome]}>{outcome}</Told>
+        {code && <span className="mono soft"> {code}</span>}
+      </>
+    ),
+  },
+  { name: 'From', kind: 'mono', show: ({ address }) => address },
+];
 
 const PAGES: Readonly<Record<string, string>> = {
   rollouts: 'rollouts',

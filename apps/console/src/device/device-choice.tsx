@@ -1,11 +1,16 @@
-import { Table } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { queries } from '../api/queries';
 import type { Choice } from '../api/types';
+import { DataTable, type Column } from '../parts/data-table';
 import { instant, milliseconds, points } from '../parts/format';
 import { Facts, Part } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
+
+const EXCLUDED: readonly Column<Choice['assignment']['excluded'][number]>[] = [
+  { name: 'Candidate', kind: 'mono', show: ({ candidateId }) => candidateId },
+  { name: 'Excluded by', kind: 'wrap', show: ({ why }) => why },
+];
 
 /** Why the device has its variant: what the plan behind its last rollout said. */
 export function DeviceChoice({ id, running }: { id: string; running: string | null }) {
@@ -74,18 +79,12 @@ function Reasons({ choice, running }: { choice: Choice; running: string | null }
       {excluded.length > 0 && (
         <details>
           <summary>{excluded.length} candidates were excluded</summary>
-          <div className="scroller">
-            <Table>
-              <Table.Tbody>
-                {excluded.map(({ candidateId: other, why }) => (
-                  <Table.Tr key={other}>
-                    <Table.Td className="mono">{other}</Table.Td>
-                    <Table.Td className="wrap">{why}</Table.Td>
-                  </Table.Tr>
-                ))}
-              </Table.Tbody>
-            </Table>
-          </div>
+          <DataTable
+            label="Excluded candidates"
+            rows={excluded}
+            keyOf={(one) => one.candidateId}
+            columns={EXCLUDED}
+          />
         </details>
       )}
     </div>

@@ -1,30 +1,73 @@
 import { useQuery } from '@tanstack/react-query';
-import { useMemo } from 'react';
+import { useMemo, useState } from 'react';
 import { queries } from '../api/queries';
 import type { TelemetryWindow } from '../api/types';
 import { Chart, legend, tooltip, valueAxis, type Drawing, type Ink } from '../parts/chart';
 import { bytes, clock, milliseconds, percent, whole } from '../parts/format';
 import { Part, Tile, Tiles } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
+import { variantOf } from '../telemetry/field-part';
+import { FigureCharts } from '../telemetry/figure-charts';
+import { SPANS, SpanSwitch, type Span } from '../telemetry/span';
 
-/** What the device measures while it serves. */
+/** What the device measures while it serves: its last windows, or sums over a longer time. */
 export function DeviceTelemetry({ id }: { id: string }) {
+  const [span, setSpan] = useState<Span | 'now'>('now');
+  return (
+    <Part
+      title="Telemetry"
+      note={
+        span === 'now'
+          ? 'Window by window, as the device sends them.'
+          : 'Summed by time, a line for each variant that it ran.'
+      }
+      actions={<SpanSwitch value={span} change={setSpan} others={NOW} />}
+    >
+      {span === 'now' ? <LastWindows id={id} /> : <OverTime id={id} span={span} />}
+    </Part>
+  );
+}
+
+const NOW = [{ value: 'now', label: 'Now' }] as const;
+
+function LastWindows({ id }: { id: string }) {
   const telemetry = useQuery(queries.telemetry(id));
   return (
-    <Part title="Telemetry" note="Window by window, as the device sends them.">
-      <Answer query={telemetry} what="the telemetry">
-        {({ windows }) => {
-          const [newest] = windows;
-          return newest ? (
-            <Windows windows={windows} newest={newest} />
-          ) : (
-            <Empty title="Nothing measured yet">
-              A device reports once it runs a model that this server gave it.
-            </Empty>
-          );
-        }}
-      </Answer>
-    </Part>
+    <Answer query={telemetry} what="the telemetry">
+      {({ windows }) => {
+        const [newest] = windows;
+        return newest ? (
+          <Windows windows={windows} newest={newest} />
+        ) : (
+          <Empty title="Nothing measured yet">
+            A device reports once it runs a model that this server gave it.
+          </Empty>
+        );
+      }}
+    </Answer>
+  );
+}
+
+function OverTime({ id, span }: { id: string; span: Span }) {
+  const series = useQuery(queries.deviceSeries(id, SPANS[span]));
+  return (
+    <Answer query={series} what="the telemetry">
+      {(view) =>
+        view.series.length === 0 ? (
+          <Empty title={`Nothing was measured in this ${span}`}>
+            Look at a longer time. A device reports while it runs what a rollout gave it.
+          </Empty>
+        ) : (
+          <div className="column">
+            <FigureCharts
+              view={view}
+              figures={['latency', 'accuracy', 'memory']}
+              nameOf={variantOf}
+            />
+          </div>
+        )
+      }
+    </Answer>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Autocomplete, Button, Group, Modal, Stack, Table, Text } from '@mantine/core';
+import { Autocomplete, Button, Group, Modal, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
@@ -7,6 +7,7 @@ import type { Budget, FleetSummary } from '../api/types';
 import { Ago } from '../parts/ago';
 import { BudgetText } from '../parts/budget';
 import { BudgetForm } from '../parts/budget-form';
+import { DataTable } from '../parts/data-table';
 import { Icon } from '../parts/icons';
 import { Part } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
@@ -55,50 +56,41 @@ export function Budgets({ summary }: { summary: FleetSummary | undefined }) {
               devices with certain labels.
             </Empty>
           ) : (
-            <div className="scroller">
-              <Table>
-                <Table.Thead>
-                  <Table.Tr>
-                    <Table.Th>Devices with</Table.Th>
-                    <Table.Th>May spend</Table.Th>
-                    <Table.Th>Set</Table.Th>
-                    <Table.Th aria-label="What to do" />
-                  </Table.Tr>
-                </Table.Thead>
-                <Table.Tbody>
-                  {rows.map(({ selector, budget, updatedAt }) => (
-                    <Table.Tr key={selector}>
-                      <Table.Td>{selector || 'the whole fleet'}</Table.Td>
-                      <Table.Td>
-                        <BudgetText budget={budget} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Ago at={updatedAt} />
-                      </Table.Td>
-                      <Table.Td>
-                        <Group gap="xs" justify="flex-end" wrap="nowrap">
-                          <Button
-                            size="xs"
-                            variant="default"
-                            onClick={() => setEdited({ selector, budget, fresh: false })}
-                          >
-                            Change
-                          </Button>
-                          <Button
-                            size="xs"
-                            variant="default"
-                            loading={put.isPending && put.variables.selector === selector}
-                            onClick={() => put.mutate({ selector, budget: {} })}
-                          >
-                            Remove
-                          </Button>
-                        </Group>
-                      </Table.Td>
-                    </Table.Tr>
-                  ))}
-                </Table.Tbody>
-              </Table>
-            </div>
+            <DataTable
+              label="Budgets of groups"
+              rows={rows}
+              keyOf={({ selector }) => selector}
+              columns={[
+                { name: 'Devices with', show: ({ selector }) => selector || 'the whole fleet' },
+                { name: 'May spend', show: ({ budget }) => <BudgetText budget={budget} /> },
+                { name: 'Set', show: ({ updatedAt }) => <Ago at={updatedAt} /> },
+                {
+                  name: 'What to do',
+                  hidden: true,
+                  show: ({ selector, budget }) => (
+                    <Group gap="xs" justify="flex-end" wrap="nowrap">
+                      <Button
+                        size="xs"
+                        variant="default"
+                        aria-label={`Change the budget of ${selector || 'the whole fleet'}`}
+                        onClick={() => setEdited({ selector, budget, fresh: false })}
+                      >
+                        Change
+                      </Button>
+                      <Button
+                        size="xs"
+                        variant="default"
+                        aria-label={`Remove the budget of ${selector || 'the whole fleet'}`}
+                        loading={put.isPending && put.variables.selector === selector}
+                        onClick={() => put.mutate({ selector, budget: {} })}
+                      >
+                        Remove
+                      </Button>
+                    </Group>
+                  ),
+                },
+              ]}
+            />
           )
         }
       </Answer>

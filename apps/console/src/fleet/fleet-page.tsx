@@ -1,6 +1,7 @@
 import { Button, Paper, Tabs } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
+import { useSearchParams } from 'react-router';
 import { queries } from '../api/queries';
 import { Icon } from '../parts/icons';
 import { Page } from '../parts/page';
@@ -13,9 +14,13 @@ import { useFleetFilter } from './fleet-filter';
 import { Groups } from './groups';
 import './fleet.css';
 
+const TABS = ['devices', 'groups', 'budgets'] as const;
+
 /** The fleet: its devices, the groups they form, and what those may spend. */
 export function FleetPage() {
   const [filter, change] = useFleetFilter();
+  const [params, setParams] = useSearchParams();
+  const tab = TABS.find((one) => one === params.get('tab')) ?? 'devices';
   const [adding, { open, close }] = useDisclosure(false);
   const { data: summary } = useQuery(queries.fleetSummary());
   const add = (
@@ -33,7 +38,13 @@ export function FleetPage() {
           </Empty>
         </Paper>
       ) : (
-        <Tabs defaultValue="devices" keepMounted={false}>
+        <Tabs
+          value={tab}
+          onChange={(chosen) =>
+            setParams(chosen === 'devices' || !chosen ? {} : { tab: chosen }, { replace: true })
+          }
+          keepMounted={false}
+        >
           <Tabs.List mb="md">
             <Tabs.Tab value="devices">Devices</Tabs.Tab>
             <Tabs.Tab value="groups">Groups</Tabs.Tab>

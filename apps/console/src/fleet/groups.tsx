@@ -25,10 +25,7 @@ export function Groups({ summary }: { summary: FleetSummary | undefined }) {
               .filter((label) => label.key === key)
               .map(({ value, devices }) => (
                 <li key={value}>
-                  <Link
-                    to={`/fleet?selector=${encodeURIComponent(`${key}=${value}`)}`}
-                    reloadDocument
-                  >
+                  <Link to={`/fleet?selector=${encodeURIComponent(`${key}=${value}`)}`}>
                     {value}
                   </Link>
                   <Bar parts={[{ tone: 'good', share: devices / summary.devices }]} />

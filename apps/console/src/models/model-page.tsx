@@ -6,6 +6,7 @@ import type { Candidate, Inspection, Model } from '../api/types';
 import { bytes, instant, short } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
+import { FieldPart } from '../telemetry/field-part';
 import { CandidateDetail } from './candidate-detail';
 import { CandidateTable } from './candidate-table';
 import { frontOf } from './front';
@@ -70,6 +71,7 @@ function ModelParts({ model }: { model: Model }) {
           )
         }
       </Answer>
+      <FieldPart query={{ model: model.name }} kind="variant" />
       <Structure inspection={inspection} />
     </>
   );

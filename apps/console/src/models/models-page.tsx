@@ -1,10 +1,11 @@
-import { Button, Paper, Table } from '@mantine/core';
+import { Button, Paper } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { queries } from '../api/queries';
 import type { Inspection, Model } from '../api/types';
 import { Ago } from '../parts/ago';
+import { DataTable, type Column } from '../parts/data-table';
 import { bytes, short } from '../parts/format';
 import { Icon } from '../parts/icons';
 import { Page } from '../parts/page';
@@ -31,7 +32,7 @@ export default function ModelsPage() {
                 to judge by. Its variants are made from it without training.
               </Empty>
             ) : (
-              <ModelTable models={all} />
+              <DataTable label="Models" rows={all} keyOf={({ id }) => id} columns={COLUMNS} />
             )
           }
         </Answer>
@@ -41,42 +42,17 @@ export default function ModelsPage() {
   );
 }
 
-function ModelTable({ models }: { models: readonly Model[] }) {
-  return (
-    <div className="scroller">
-      <Table>
-        <Table.Thead>
-          <Table.Tr>
-            <Table.Th>Name</Table.Th>
-            <Table.Th className="number">Size</Table.Th>
-            <Table.Th className="number">Parameters</Table.Th>
-            <Table.Th className="number">MACs</Table.Th>
-            <Table.Th className="number">Peak memory</Table.Th>
-            <Table.Th>Judged by</Table.Th>
-            <Table.Th>Pushed</Table.Th>
-          </Table.Tr>
-        </Table.Thead>
-        <Table.Tbody>
-          {models.map((model) => {
-            const inspection = model.inspection as Inspection;
-            return (
-              <Table.Tr key={model.id}>
-                <Table.Td>
-                  <Link to={`/models/${model.id}`}>{model.name}</Link>
-                </Table.Td>
-                <Table.Td className="number">{bytes(model.bytes)}</Table.Td>
-                <Table.Td className="number">{short(inspection.params)}</Table.Td>
-                <Table.Td className="number">{short(inspection.macs)}</Table.Td>
-                <Table.Td className="number">{bytes(inspection.peakRamBytes)}</Table.Td>
-                <Table.Td>{model.evaluationSha256 ? 'labelled data' : 'calibration data'}</Table.Td>
-                <Table.Td>
-                  <Ago at={model.createdAt} />
-                </Table.Td>
-              </Table.Tr>
-            );
-          })}
-        </Table.Tbody>
-      </Table>
-    </div>
-  );
-}
+const COLUMNS: readonly Column<Model>[] = [
+  { name: 'Name', show: ({ id, name }) => <Link to={`/models/${id}`}>{name}</Link> },
+  { name: 'Size', kind: 'number', show: (model) => bytes(model.bytes) },
+  { name: 'Parameters', kind: 'number', show: (model) => short(inspected(model).params) },
+  { name: 'MACs', kind: 'number', show: (model) => short(inspected(model).macs) },
+  { name: 'Peak memory', kind: 'number', show: (model) => bytes(inspected(model).peakRamBytes) },
+  {
+    name: 'Judged by',
+    show: ({ evaluationSha256 }) => (evaluationSha256 ? 'labelled data' : 'calibration data'),
+  },
+  { name: 'Pushed', show: ({ createdAt }) => <Ago at={createdAt} /> },
+];
+
+const inspected = ({ inspection }: Model): Inspection => inspection as Inspection;

@@ -1,7 +1,19 @@
-import { Table } from '@mantine/core';
 import type { Inspection } from '../api/types';
+import { DataTable, type Column } from '../parts/data-table';
 import { whole } from '../parts/format';
 import { Part } from '../parts/page';
+
+const COLUMNS: readonly Column<Inspection['groups'][number]>[] = [
+  { name: 'Group', kind: 'mono', show: ({ name }) => name },
+  { name: 'Channels', kind: 'number', show: ({ channels }) => channels },
+  { name: 'May be cut', kind: 'number', show: ({ prunable }) => prunable },
+  {
+    name: 'Locked',
+    kind: 'wrap',
+    show: ({ locked }) =>
+      locked.map(({ reason, channels }) => `${channels}: ${reason}`).join('; ') || '–',
+  },
+];
 
 /** What of the model can be cut, and what is locked and why. */
 export function Structure({ inspection }: { inspection: Inspection }) {
@@ -14,30 +26,13 @@ export function Structure({ inspection }: { inspection: Inspection }) {
       note={`${whole(prunable)} of ${whole(channels)} channels may be cut, in ${inspection.groups.length} groups. ${operators.map(([name, count]) => `${count} ${name}`).join(', ')}.`}
       flush
     >
-      <div className="scroller tall" tabIndex={0} role="region" aria-label="Groups of channels">
-        <Table stickyHeader>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Group</Table.Th>
-              <Table.Th className="number">Channels</Table.Th>
-              <Table.Th className="number">May be cut</Table.Th>
-              <Table.Th>Locked</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {inspection.groups.map(({ name, channels: count, prunable: cut, locked }) => (
-              <Table.Tr key={name}>
-                <Table.Td className="mono">{name}</Table.Td>
-                <Table.Td className="number">{count}</Table.Td>
-                <Table.Td className="number">{cut}</Table.Td>
-                <Table.Td className="wrap">
-                  {locked.map(({ reason, channels: some }) => `${some}: ${reason}`).join('; ')}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
+      <DataTable
+        label="Groups of channels"
+        tall
+        rows={inspection.groups}
+        keyOf={({ name }) => name}
+        columns={COLUMNS}
+      />
     </Part>
   );
 }

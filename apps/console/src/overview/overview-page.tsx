@@ -1,13 +1,17 @@
 import { Button } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { Link } from 'react-router';
 import { queries } from '../api/queries';
 import { whole } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
-import { Answer } from '../parts/states';
+import { Answer, Waiting } from '../parts/states';
 import { FirstSteps } from './first-steps';
 import { FleetStates } from './fleet-states';
 import { RunningRollouts } from './running-rollouts';
+
+// What draws charts comes when there is something to draw, so that the figures are there at once.
+const FleetInTheField = lazy(() => import('./fleet-in-the-field'));
 
 const OVER = ['completed', 'halted', 'aborted'];
 
@@ -16,6 +20,8 @@ export function OverviewPage() {
   const fleet = useQuery(queries.fleetSummary());
   const models = useQuery(queries.models());
   const rollouts = useQuery(queries.rollouts());
+  const alerts = useQuery(queries.alerts());
+  const active = alerts.data?.alerts.filter(({ state }) => state === 'active') ?? [];
   const live = rollouts.data?.rollouts.filter(({ status }) => !OVER.includes(status)) ?? [];
   return (
     <Page title="Overview">
@@ -27,19 +33,27 @@ export function OverviewPage() {
             <>
               <Tiles>
                 <Tile name="Devices" note={`${whole(inState('active'))} run what they were given`}>
-                  {whole(summary.devices)}
+                  <Link to="/fleet">{whole(summary.devices)}</Link>
                 </Tile>
                 <Tile name="Failed" note={`${whole(summary.quarantined)} in quarantine`}>
-                  {whole(inState('failed') + inState('refused'))}
+                  <Link to="/fleet?state=failed">
+                    {whole(inState('failed') + inState('refused'))}
+                  </Link>
                 </Tile>
                 <Tile name="Models" note="trained, pushed once">
-                  {models.data ? whole(models.data.models.length) : '…'}
+                  {models.data ? <Link to="/models">{whole(models.data.models.length)}</Link> : '…'}
+                </Tile>
+                <Tile
+                  name="Alerts"
+                  note={`${whole(active.filter(({ acknowledgedBy }) => !acknowledgedBy).length)} that nobody has seen`}
+                >
+                  {alerts.data ? <Link to="/alerts">{whole(active.length)}</Link> : '…'}
                 </Tile>
                 <Tile
                   name="Rollouts under way"
                   note={`${whole(live.filter(({ status }) => status !== 'running').length)} wait for a person`}
                 >
-                  {rollouts.data ? whole(live.length) : '…'}
+                  {rollouts.data ? <Link to="/rollouts">{whole(live.length)}</Link> : '…'}
                 </Tile>
               </Tiles>
               <FirstSteps
@@ -65,6 +79,11 @@ export function OverviewPage() {
                   </Answer>
                 </Part>
               </div>
+              {rollouts.data && rollouts.data.rollouts.length > 0 && (
+                <Suspense fallback={<Waiting what="the telemetry" />}>
+                  <FleetInTheField rollouts={rollouts.data.rollouts} />
+                </Suspense>
+              )}
             </>
           );
         }}

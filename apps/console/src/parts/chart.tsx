@@ -32,7 +32,15 @@ export interface Ink {
   readonly first: string;
   readonly second: string;
   readonly third: string;
+  /** For what follows those three. */
+  readonly others: readonly string[];
 }
+
+/** Colour of a line by its place. */
+export const inkOf = ({ first, second, third, others }: Ink, at: number): string => {
+  const inks = [first, second, third, ...others];
+  return inks[at % inks.length] ?? first;
+};
 
 const INKS: Readonly<Record<'light' | 'dark', Ink>> = {
   light: {
@@ -43,6 +51,7 @@ const INKS: Readonly<Record<'light' | 'dark', Ink>> = {
     first: '#17795e',
     second: '#b4541a',
     third: '#1f6fb2',
+    others: ['#7a4bb0', '#a3245f', '#5b6b00'],
   },
   dark: {
     text: '#e8eeeb',
@@ -52,6 +61,7 @@ const INKS: Readonly<Record<'light' | 'dark', Ink>> = {
     first: '#4cc29c',
     second: '#f0955a',
     third: '#6cb6f5',
+    others: ['#b99af0', '#f08bb4', '#c2cc55'],
   },
 };
 

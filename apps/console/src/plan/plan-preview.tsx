@@ -1,11 +1,12 @@
-import { Button, Table, UnstyledButton } from '@mantine/core';
+import { Button, UnstyledButton } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { Fragment, useState } from 'react';
+import { useState } from 'react';
 import { Link, useNavigate } from 'react-router';
 import { api, taken } from '../api/client';
-import type { Candidate, PlanPreview, PreviewedAssignment } from '../api/types';
+import type { Candidate, PlanPreview } from '../api/types';
 import { keptOf } from '../models/front';
 import { BudgetText } from '../parts/budget';
+import { DataTable } from '../parts/data-table';
 import { milliseconds, percent, whole } from '../parts/format';
 import { Icon } from '../parts/icons';
 import { Part, Tile, Tiles } from '../parts/page';
@@ -23,6 +24,11 @@ export function PlanPreviewParts({
   const { modelId, selector, assignments, more } = plan;
   const served = assignments.filter(({ candidateId }) => candidateId !== null);
   const variants = new Set(served.map(({ candidateId }) => candidateId));
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set());
+  const toggle = (id: string): void =>
+    setOpened(
+      opened.has(id) ? new Set([...opened].filter((one) => one !== id)) : new Set([...opened, id]),
+    );
   return (
     <>
       <Tiles>
@@ -39,81 +45,60 @@ export function PlanPreviewParts({
         actions={<MakeRelease {...{ modelId, selector }} disabled={served.length === 0} />}
         flush
       >
-        <div className="scroller">
-          <Table>
-            <Table.Thead>
-              <Table.Tr>
-                <Table.Th>Device</Table.Th>
-                <Table.Th>Candidate</Table.Th>
-                <Table.Th className="number">Accuracy</Table.Th>
-                <Table.Th className="number">Latency</Table.Th>
-                <Table.Th>Budget</Table.Th>
-                <Table.Th>Why</Table.Th>
-              </Table.Tr>
-            </Table.Thead>
-            <Table.Tbody>
-              {assignments.map((assignment) => (
-                <Assigned
-                  key={assignment.deviceId}
-                  assignment={assignment}
-                  candidate={candidates.find(({ id }) => id === assignment.candidateId)}
-                />
-              ))}
-            </Table.Tbody>
-          </Table>
-        </div>
+        <DataTable
+          label="What each device would get"
+          rows={assignments}
+          keyOf={({ deviceId }) => deviceId}
+          below={({ deviceId, candidateId, options }) =>
+            opened.has(deviceId) && <Options options={options} chosen={candidateId} />
+          }
+          columns={[
+            {
+              name: 'Device',
+              show: ({ deviceId }) => (
+                <span className="opener">
+                  <UnstyledButton
+                    aria-expanded={opened.has(deviceId)}
+                    aria-label={`Candidates on ${deviceId}`}
+                    onClick={() => toggle(deviceId)}
+                    data-open={opened.has(deviceId) || undefined}
+                  >
+                    <Icon name="chevron" size={16} />
+                  </UnstyledButton>
+                  <Link to={`/fleet/${deviceId}`}>{deviceId}</Link>
+                </span>
+              ),
+            },
+            {
+              name: 'Candidate',
+              kind: 'mono',
+              show: ({ candidateId }) => candidateId ?? <span className="soft">none</span>,
+            },
+            {
+              name: 'Accuracy',
+              kind: 'number',
+              show: ({ candidateId }) => {
+                const candidate = candidates.find(({ id }) => id === candidateId);
+                return candidate ? percent(keptOf(candidate), 2) : '–';
+              },
+            },
+            {
+              name: 'Latency',
+              kind: 'number',
+              show: ({ predictedLatencyMs }) =>
+                predictedLatencyMs === null ? '–' : milliseconds(predictedLatencyMs),
+            },
+            { name: 'Budget', show: ({ budget }) => <BudgetText budget={budget} /> },
+            {
+              name: 'Why',
+              kind: 'wrap',
+              show: ({ reasons, wouldFit }) =>
+                [...reasons, ...(wouldFit ? [wouldFit.text] : [])].join('; '),
+            },
+          ]}
+        />
       </Part>
     </>
-  );
-}
-
-function Assigned({
-  assignment,
-  candidate,
-}: {
-  assignment: PreviewedAssignment;
-  candidate: Candidate | undefined;
-}) {
-  const [open, setOpen] = useState(false);
-  const { deviceId, candidateId, predictedLatencyMs, budget, reasons, options, wouldFit } =
-    assignment;
-  return (
-    <Fragment>
-      <Table.Tr>
-        <Table.Td>
-          <span className="opener">
-            <UnstyledButton
-              aria-expanded={open}
-              aria-label={`Candidates on ${deviceId}`}
-              onClick={() => setOpen(!open)}
-              data-open={open || undefined}
-            >
-              <Icon name="chevron" size={16} />
-            </UnstyledButton>
-            <Link to={`/fleet/${deviceId}`}>{deviceId}</Link>
-          </span>
-        </Table.Td>
-        <Table.Td className="mono">{candidateId ?? <span className="soft">none</span>}</Table.Td>
-        <Table.Td className="number">{candidate ? percent(keptOf(candidate), 2) : '–'}</Table.Td>
-        <Table.Td className="number">
-          {predictedLatencyMs === null ? '–' : milliseconds(predictedLatencyMs)}
-        </Table.Td>
-        <Table.Td>
-          <BudgetText budget={budget} />
-        </Table.Td>
-        <Table.Td className="wrap">
-          {reasons.join('; ')}
-          {wouldFit ? `; ${wouldFit.text}` : ''}
-        </Table.Td>
-      </Table.Tr>
-      {open && (
-        <Table.Tr>
-          <Table.Td colSpan={6} className="opened">
-            <Options options={options} chosen={candidateId} />
-          </Table.Td>
-        </Table.Tr>
-      )}
-    </Fragment>
   );
 }
 

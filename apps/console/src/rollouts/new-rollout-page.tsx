@@ -67,7 +67,7 @@ function Unsigned({ release }: { release: Release }) {
         key, and this page goes on:
       </p>
       <Code block>
-        espalier release sign {release.id} --key release.key --server {window.location.origin}
+        espalier releases sign {release.id} --key release.pem --server {window.location.origin}
       </Code>
     </div>
   );

@@ -7,6 +7,8 @@ import { bytes, whole } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
 import { Answer } from '../parts/states';
 import { RolloutWord } from '../parts/tone';
+import { FieldPart } from '../telemetry/field-part';
+import { decisionWords } from './decision-words';
 import { DecisionLog } from './decision-log';
 import { Gates } from './gates';
 import { Members } from './members';
@@ -65,21 +67,20 @@ function RolloutParts({ rollout }: { rollout: Rollout }) {
         </Tile>
         <Tile name="Sent">{bytes(bytesSent)}</Tile>
       </Tiles>
-      {haltedVariants.length > 0 && (
-        <div className="notice bad" role="status">
-          <strong>
-            {haltedVariants.length === 1 ? 'A variant was stopped' : 'Variants were stopped'}:
-          </strong>{' '}
-          <span className="mono">{haltedVariants.join(', ')}</span>. The decision log says by which
-          gate, and on what numbers.
-        </div>
-      )}
+      {haltedVariants.map((variantId) => (
+        <Stopped key={variantId} rolloutId={rollout.id} variantId={variantId} />
+      ))}
       <div className="two">
         <div className="column">
           <Stages rollout={rollout} />
           <Gates rollout={rollout} />
         </div>
         <DecisionLog id={rollout.id} />
+        {stage >= 0 && (
+          <div className="whole">
+            <FieldPart query={{ releaseId: rollout.releaseId }} kind="variant" />
+          </div>
+        )}
         <div className="whole">
           <Part title="Devices" flush>
             <Members devices={devices} stages={stages} />
@@ -87,5 +88,25 @@ function RolloutParts({ rollout }: { rollout: Rollout }) {
         </div>
       </div>
     </>
+  );
+}
+
+/** A variant that was stopped, by which gate, and on what numbers. */
+function Stopped({ rolloutId, variantId }: { rolloutId: string; variantId: string }) {
+  const { data } = useQuery(queries.decisions(rolloutId));
+  const decision = data?.decisions.findLast(
+    (one) => one['outcome'] === 'halt' && one['variantId'] === variantId,
+  );
+  const words = decision && decisionWords(decision);
+  return (
+    <div className="notice bad" role="status">
+      <strong>A variant was stopped:</strong> <span className="mono">{variantId}</span>. Its devices
+      go back to what they ran before; the others go on.
+      {words && (
+        <div className="soft small-print">
+          {words.title}. {words.detail}
+        </div>
+      )}
+    </div>
   );
 }

@@ -1,10 +1,36 @@
-import { Table } from '@mantine/core';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { api, taken } from '../api/client';
 import type { RolloutPreview, RolloutRequest } from '../api/types';
+import { DataTable, type Column } from '../parts/data-table';
 import { bytes, duration, percent, whole } from '../parts/format';
 import { Part, Tile, Tiles } from '../parts/page';
 import { Answer } from '../parts/states';
+
+const STAGE_COLUMNS: readonly Column<RolloutPreview['stages'][number]>[] = [
+  { name: 'Stage', show: ({ name }) => name },
+  { name: 'Devices', kind: 'number', show: ({ devices }) => whole(devices) },
+  { name: 'Sent', kind: 'number', show: (stage) => bytes(stage.bytes) },
+  { name: 'At least', kind: 'number', show: ({ seconds }) => duration(seconds) },
+];
+
+const VARIANT_COLUMNS: readonly Column<RolloutPreview['variants'][number]>[] = [
+  {
+    name: 'Variant',
+    show: ({ variantId, precision }) => (
+      <>
+        <span className="mono">{variantId}</span> <span className="soft">{precision}</span>
+      </>
+    ),
+  },
+  { name: 'Devices', kind: 'number', show: ({ devices }) => whole(devices) },
+  { name: 'Size', kind: 'number', show: ({ artifactBytes }) => bytes(artifactBytes) },
+  {
+    name: 'Accuracy',
+    kind: 'number',
+    show: ({ expectedAccuracy }) =>
+      expectedAccuracy === null ? '–' : percent(expectedAccuracy, 2),
+  },
+];
 
 /** What the rollout would do, before it is written. */
 export function RolloutPreviewPart({ request }: { request: RolloutRequest }) {
@@ -51,54 +77,18 @@ function Previewed({ preview }: { preview: RolloutPreview }) {
           {expectedAccuracy ? percent(expectedAccuracy.after, 2) : '–'}
         </Tile>
       </Tiles>
-      <div className="scroller">
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Stage</Table.Th>
-              <Table.Th className="number">Devices</Table.Th>
-              <Table.Th className="number">Sent</Table.Th>
-              <Table.Th className="number">At least</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {stages.map((stage) => (
-              <Table.Tr key={stage.name}>
-                <Table.Td>{stage.name}</Table.Td>
-                <Table.Td className="number">{whole(stage.devices)}</Table.Td>
-                <Table.Td className="number">{bytes(stage.bytes)}</Table.Td>
-                <Table.Td className="number">{duration(stage.seconds)}</Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
-      <div className="scroller">
-        <Table>
-          <Table.Thead>
-            <Table.Tr>
-              <Table.Th>Variant</Table.Th>
-              <Table.Th className="number">Devices</Table.Th>
-              <Table.Th className="number">Size</Table.Th>
-              <Table.Th className="number">Accuracy</Table.Th>
-            </Table.Tr>
-          </Table.Thead>
-          <Table.Tbody>
-            {variants.map((variant) => (
-              <Table.Tr key={variant.variantId}>
-                <Table.Td>
-                  <span className="mono">{variant.variantId}</span> {variant.precision}
-                </Table.Td>
-                <Table.Td className="number">{whole(variant.devices)}</Table.Td>
-                <Table.Td className="number">{bytes(variant.artifactBytes)}</Table.Td>
-                <Table.Td className="number">
-                  {variant.expectedAccuracy === null ? '–' : percent(variant.expectedAccuracy, 2)}
-                </Table.Td>
-              </Table.Tr>
-            ))}
-          </Table.Tbody>
-        </Table>
-      </div>
+      <DataTable
+        label="What each stage would do"
+        rows={stages}
+        keyOf={({ name }) => name}
+        columns={STAGE_COLUMNS}
+      />
+      <DataTable
+        label="Which variants are sent"
+        rows={variants}
+        keyOf={({ variantId }) => variantId}
+        columns={VARIANT_COLUMNS}
+      />
       {misfits.length > 0 && (
         <div className="notice wait">
           <strong>{whole(misfits.length)} devices are left out</strong>

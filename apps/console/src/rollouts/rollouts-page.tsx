@@ -1,12 +1,30 @@
-import { Button, Paper, Table } from '@mantine/core';
+import { Button, Paper } from '@mantine/core';
 import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { queries } from '../api/queries';
+import type { RolloutSummary } from '../api/types';
 import { Ago } from '../parts/ago';
+import { DataTable, type Column } from '../parts/data-table';
 import { instant } from '../parts/format';
 import { Page } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
 import { RolloutWord } from '../parts/tone';
+
+const COLUMNS: readonly Column<RolloutSummary>[] = [
+  {
+    name: 'Model',
+    show: ({ id, model, version }) => (
+      <Link to={`/rollouts/${id}`}>
+        {model} v{version}
+      </Link>
+    ),
+  },
+  { name: 'Status', show: ({ status }) => <RolloutWord status={status} /> },
+  { name: 'Rollout', kind: 'mono', show: ({ id }) => id },
+  { name: 'Release', kind: 'mono', show: ({ releaseId }) => releaseId },
+  { name: 'Made', show: ({ createdAt }) => instant(createdAt) },
+  { name: 'Changed', show: ({ updatedAt }) => <Ago at={updatedAt} /> },
+];
 
 /** Every rollout, the newest first. */
 export default function RolloutsPage() {
@@ -27,40 +45,12 @@ export default function RolloutsPage() {
                 rollout takes it to the devices in stages.
               </Empty>
             ) : (
-              <div className="scroller">
-                <Table>
-                  <Table.Thead>
-                    <Table.Tr>
-                      <Table.Th>Model</Table.Th>
-                      <Table.Th>Status</Table.Th>
-                      <Table.Th>Rollout</Table.Th>
-                      <Table.Th>Release</Table.Th>
-                      <Table.Th>Made</Table.Th>
-                      <Table.Th>Changed</Table.Th>
-                    </Table.Tr>
-                  </Table.Thead>
-                  <Table.Tbody>
-                    {all.map((rollout) => (
-                      <Table.Tr key={rollout.id}>
-                        <Table.Td>
-                          <Link to={`/rollouts/${rollout.id}`}>
-                            {rollout.model} v{rollout.version}
-                          </Link>
-                        </Table.Td>
-                        <Table.Td>
-                          <RolloutWord status={rollout.status} />
-                        </Table.Td>
-                        <Table.Td className="mono">{rollout.id}</Table.Td>
-                        <Table.Td className="mono">{rollout.releaseId}</Table.Td>
-                        <Table.Td>{instant(rollout.createdAt)}</Table.Td>
-                        <Table.Td>
-                          <Ago at={rollout.updatedAt} />
-                        </Table.Td>
-                      </Table.Tr>
-                    ))}
-                  </Table.Tbody>
-                </Table>
-              </div>
+              <DataTable
+                label="Rollouts, the newest first"
+                rows={all}
+                keyOf={({ id }) => id}
+                columns={COLUMNS}
+              />
             )
           }
         </Answer>

@@ -7,6 +7,7 @@ import { Database } from '../persistence/database.js';
 import { migrateSqlite } from '../persistence/migrate-sqlite.js';
 import { ruleRequestSchema } from '../alerts/schemas.js';
 import { Watchers } from '../../test/field.js';
+import { DeviceSeries } from './device-series.js';
 import { DeviceTags } from './device-tags.js';
 import { startOf } from './resolutions.js';
 import { DriftStreams } from './drift-streams.js';
@@ -189,6 +190,22 @@ describe('roll-ups', () => {
     const { all } = (await totals({})) as { all: { latencyMs: { p50: number; p95: number } } };
     expect(all.latencyMs.p50 / 10).toBeCloseTo(1, 1);
     expect(all.latencyMs.p95 / 50).toBeCloseTo(1, 1);
+  });
+
+  it('give for one device what its windows say, page after page', async () => {
+    for (let window = 0; window < 203; window += 1) await say('cam-a', window % 3);
+    await say('cam-b', 0);
+    await rollAllUp();
+    const now = new Date(Date.now() + 1000);
+    const { series: own, resolution } = await new DeviceSeries(
+      database,
+      new References(database),
+    ).of('cam-a', {}, now);
+    expect({ resolution, series: own.map(({ key, total }) => [key, total]) }).toEqual({
+      resolution: 'hour',
+      series: Object.entries(await totals({ selector: 'site=lyon', by: 'variant' })),
+    });
+    expect(own[0]?.total.windows).toBe(203);
   });
 
   it('refuse more than they may show', async () => {

@@ -29,6 +29,13 @@ export const seriesQuerySchema = z.object({
 });
 export type SeriesQuery = z.infer<typeof seriesQuerySchema>;
 
+export const deviceSeriesQuerySchema = seriesQuerySchema.pick({
+  from: true,
+  to: true,
+  resolution: true,
+});
+export type DeviceSeriesQuery = z.infer<typeof deviceSeriesQuerySchema>;
+
 export const seriesSchema = z.object({
   resolution: z.enum(RESOLUTIONS),
   from: instantSchema,

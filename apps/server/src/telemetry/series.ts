@@ -26,6 +26,8 @@ const rowSchema = z.object({
 });
 export type RollUpRow = z.infer<typeof rowSchema>;
 
+type Span = Pick<SeriesQuery, 'from' | 'to' | 'resolution'>;
+
 /** Which roll-ups. */
 export interface RollUpFilter {
   readonly releaseId?: string | undefined;
@@ -49,15 +51,12 @@ export class Series {
    * @throws ServerError REQUEST_INVALID when even days are too many
    */
   async of(query: SeriesQuery, now: Date): Promise<SeriesView> {
-    const to = query.to ? new Date(query.to) : now;
-    const from = query.from ? new Date(query.from) : new Date(to.getTime() - DAY_MS);
-    for (const resolution of RESOLUTIONS) {
-      if (query.resolution && query.resolution !== resolution) continue;
-      if ((to.getTime() - from.getTime()) / LENGTH_MS[resolution] > MOST_POINTS) continue;
+    const { from, to } = spanOf(query, now);
+    for (const resolution of resolutionsOf(query, from, to)) {
       const rows = await this.rows(resolution, from, to, query);
       if (rows.length > MOST_ROWS) continue;
       const references = await this.references.ofAll(rows.map(({ variantId }) => variantId));
-      return view({ resolution, from, to, rows, references }, query);
+      return viewOf(resolution, from, to, sumsOf(rows, query.by, references));
     }
     throw new ServerError(
       'REQUEST_INVALID',
@@ -97,23 +96,15 @@ export class Series {
   }
 }
 
-interface Found {
-  readonly resolution: Resolution;
-  readonly from: Date;
-  readonly to: Date;
-  readonly rows: readonly RollUpRow[];
-  readonly references: ReadonlyMap<string, Reference>;
-}
-
 /** Sums, and what they let one estimate. */
-class Point {
+export class Point {
   readonly rollUp = new RollUp();
   readonly estimate = new AccuracyEstimate();
 
-  add({ variantId, body }: RollUpRow, references: ReadonlyMap<string, Reference>): void {
-    const own = RollUp.of(body);
+  /** Adds what a variant measured; without a reference of it nothing is estimated. */
+  add(own: RollUp, reference: Reference | undefined): void {
     this.rollUp.merge(own);
-    this.estimate.add(own.sketch, references.get(variantId));
+    this.estimate.add(own.sketch, reference);
   }
 
   merge(other: Point): void {
@@ -126,17 +117,43 @@ class Point {
   }
 }
 
-function view({ resolution, from, to, rows, references }: Found, { by }: SeriesQuery): SeriesView {
-  const series = new Map<string, Map<number, Point>>();
+/** The time that is asked for. */
+export function spanOf({ from, to }: Span, now: Date): { from: Date; to: Date } {
+  const end = to ? new Date(to) : now;
+  return { from: from ? new Date(from) : new Date(end.getTime() - DAY_MS), to: end };
+}
+
+/** Resolutions that keep to the bound of points over that time, the finest first. */
+export const resolutionsOf = ({ resolution }: Span, from: Date, to: Date): Resolution[] =>
+  RESOLUTIONS.filter(
+    (one) =>
+      (!resolution || resolution === one) &&
+      (to.getTime() - from.getTime()) / LENGTH_MS[one] <= MOST_POINTS,
+  );
+
+/** Sums by the key of a series and the start of a point. */
+export type Sums = Map<string, Map<number, Point>>;
+
+function sumsOf(
+  rows: readonly RollUpRow[],
+  by: SeriesQuery['by'],
+  references: ReadonlyMap<string, Reference>,
+): Sums {
+  const series: Sums = new Map();
   for (const row of rows) {
     const key = keyOf(row, by);
     const points = series.get(key) ?? new Map<number, Point>();
     if (!series.has(key) && series.size >= MOST_SERIES) continue;
     series.set(key, points);
     const point = points.get(row.start.getTime()) ?? new Point();
-    point.add(row, references);
+    point.add(RollUp.of(row.body), references.get(row.variantId));
     points.set(row.start.getTime(), point);
   }
+  return series;
+}
+
+/** Sums as they are shown. */
+export function viewOf(resolution: Resolution, from: Date, to: Date, series: Sums): SeriesView {
   return {
     resolution,
     from: startOf(resolution, from).toISOString(),

@@ -4,14 +4,17 @@ import type { z } from 'zod';
 import { LeastRole } from '../access/least-role.js';
 import { Devices } from '../fleet/devices.js';
 import { AcceptsQuery, Returns, ZodQuery } from '../http/zod.js';
+import { DeviceSeries } from './device-series.js';
 import { DriftReadings } from './drift-readings.js';
 import {
+  deviceSeriesQuerySchema,
   driftQuerySchema,
   driftSchema,
   seriesQuerySchema,
   seriesSchema,
   telemetryPageSchema,
   telemetryQuerySchema,
+  type DeviceSeriesQuery,
   type DriftQuery,
   type DriftView,
   type SeriesQuery,
@@ -29,6 +32,7 @@ export class TelemetryController {
     private readonly telemetry: Telemetry,
     private readonly series: Series,
     private readonly drift: DriftReadings,
+    private readonly deviceSeries: DeviceSeries,
   ) {}
 
   /** Accuracy with its counts, latency and memory over time, by model, release, variant, class or label. */
@@ -59,5 +63,18 @@ export class TelemetryController {
   ): Promise<z.infer<typeof telemetryPageSchema>> {
     await this.devices.get(id);
     return this.telemetry.ofDevice(id, query);
+  }
+
+  /** One device's figures over time, a series for each variant; summed from its windows. */
+  @Get('devices/:id/telemetry/series')
+  @LeastRole('viewer')
+  @AcceptsQuery(deviceSeriesQuerySchema)
+  @Returns(seriesSchema)
+  async ofDeviceOverTime(
+    @Param('id') id: string,
+    @ZodQuery(deviceSeriesQuerySchema) query: DeviceSeriesQuery,
+  ): Promise<SeriesView> {
+    await this.devices.get(id);
+    return this.deviceSeries.of(id, query, new Date());
   }
 }
