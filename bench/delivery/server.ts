@@ -1,7 +1,8 @@
 import { fileURLToPath } from 'node:url';
 import { Child, jsonOf, until } from './child.js';
 
-const ADMIN_PASSWORD = 'a password for benchmarks';
+/** Of the account `admin`. */
+export const ADMIN_PASSWORD = 'a password for benchmarks';
 const MAIN = fileURLToPath(new URL('../../apps/server/dist/main.js', import.meta.url));
 
 /** The built server as a process of its own. */

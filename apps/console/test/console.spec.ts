@@ -7,9 +7,9 @@ import { ConsoleBrowser } from './browser.js';
 import { takePictures } from './pictures.js';
 import { Site } from './site.js';
 
-jest.setTimeout(600_000);
+jest.setTimeout(900_000);
 
-const WAIT_MS = 150_000;
+const WAIT_MS = 240_000;
 /** Where pictures of the pages go; the walk is then over images, which takes longer. */
 const PICTURES = process.env['CONSOLE_PICTURES'];
 
@@ -156,7 +156,7 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByRole('switch', { name: /^Accuracy in the field/ }).check();
     await page.getByLabel('Stops what is shown to lose over').fill('10');
     await page.getByLabel('Passes what is shown to lose under').fill('30');
-    await page.getByRole('cell', { name: '40 %' }).waitFor();
+    await page.getByRole('cell', { name: '40 %', exact: true }).waitFor();
     await look('rollout-new');
     await page.getByRole('button', { name: 'Create the rollout' }).click();
 
