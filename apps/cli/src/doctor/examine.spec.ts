@@ -140,6 +140,24 @@ describe('the doctor', () => {
   });
 });
 
+describe('a broker that is looked at from the server', () => {
+  it('is known by the authority in DATA_DIR', async () => {
+    const atServer = { ...SET_UP, stateDir: undefined };
+    const known: (string | undefined)[] = [];
+    const wrong = await wrongIn(
+      {
+        read: (path) => Promise.resolve(path === '/srv/espalier/keys/ca.pem' ? 'PEM' : null),
+        dial: (_url, authorities) => {
+          known.push(authorities);
+          return Promise.resolve({ kind: 'broker' });
+        },
+      },
+      { ...atServer, brokerUrl: 'mqtts://fleet.example:8883' },
+    );
+    expect({ wrong, known }).toEqual({ wrong: [], known: ['PEM'] });
+  });
+});
+
 describe('a broker, dialled', () => {
   let server: Server;
   const listening = (answer: Buffer): Promise<string> =>

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { AUTHORITY_FILES } from '@espalier/authority';
 import { checkEnrolment } from './agent-state.js';
 import { checkBroker, checkDatabase } from './connections.js';
 import type { Finding } from './finding.js';
@@ -40,14 +41,21 @@ export async function examine(setUp: SetUp, surroundings: Surroundings): Promise
     add(await checkLogin(surroundings, server, token));
   }
   let { brokerUrl } = setUp;
-  let authorities: string | undefined;
+  let authorities = dataDir === undefined ? undefined : await authoritiesOf(surroundings, dataDir);
   if (stateDir !== undefined) {
     add(...(await checkFolder(surroundings, 'agent', stateDir)));
     const { finding, identity } = await checkEnrolment(surroundings, stateDir);
     add(finding);
     brokerUrl ??= identity?.brokerUrl;
-    authorities = identity?.authorities;
+    authorities = identity?.authorities ?? authorities;
   }
   if (brokerUrl !== undefined) add(await checkBroker(surroundings, brokerUrl, authorities));
   return findings;
 }
+
+/** The authority of a server on this machine; none: it has not started yet, or keeps it to itself. */
+const authoritiesOf = ({ read }: Surroundings, dataDir: string): Promise<string | undefined> =>
+  read(join(dataDir, 'keys', AUTHORITY_FILES.certificate)).then(
+    (text) => text ?? undefined,
+    () => undefined,
+  );
