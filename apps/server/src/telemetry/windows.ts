@@ -51,14 +51,38 @@ export async function readWindows(
        WHERE "id" > ? AND "id" <= ? ORDER BY "id" LIMIT ${Math.min(AT_ONCE, most - windows.length)}`,
       [windows.at(-1)?.id ?? after, upTo],
     );
-    for (const { from, ...row } of rows) {
-      const seconds = Math.max(0, row.to.getTime() - from.getTime()) / 1000;
-      windows.push({ ...row, seconds, sketch: sketchIn(row.body) });
-    }
+    windows.push(...rows.map(storedOf));
     if (rows.length < AT_ONCE) break;
     await others();
   }
   return windows;
+}
+
+/** Reads the windows of a device that ended within a time, in order of their ids, at most so many. */
+export async function readWindowsOf(
+  { read }: Pick<Database, 'read'>,
+  deviceId: string,
+  { from, to, most }: { readonly from: Date; readonly to: Date; readonly most: number },
+): Promise<StoredWindow[]> {
+  const windows: StoredWindow[] = [];
+  while (windows.length < most) {
+    const rows = await read.sql.all(
+      rowSchema,
+      `SELECT "id", "deviceId", "from", "to", "body", "receivedAt" FROM "TelemetryWindow"
+       WHERE "deviceId" = ? AND "id" > ? AND "to" >= ? AND "to" <= ?
+       ORDER BY "id" LIMIT ${Math.min(AT_ONCE, most - windows.length)}`,
+      [deviceId, windows.at(-1)?.id ?? 0, from, to],
+    );
+    windows.push(...rows.map(storedOf));
+    if (rows.length < AT_ONCE) break;
+    await others();
+  }
+  return windows;
+}
+
+function storedOf({ from, ...row }: z.infer<typeof rowSchema>): StoredWindow {
+  const seconds = Math.max(0, row.to.getTime() - from.getTime()) / 1000;
+  return { ...row, seconds, sketch: sketchIn(row.body) };
 }
 
 /** Lets others have their turn: SQLite answers at once, so that nothing else would get one. */
