@@ -29,6 +29,8 @@ export class DriftBets {
   readonly weights: Float64Array;
   /** What each bet is about, by its place in {@link FAMILIES}. */
   readonly families: Uint8Array;
+  /** That two items of the reference are of one class. */
+  readonly chanceOfEqual: number;
   readonly #events: readonly DriftEvent[];
   /** Of each bet: its event, and what an item in it or outside adds to its evidence. */
   readonly #event: Int32Array;
@@ -59,6 +61,7 @@ export class DriftBets {
       });
     });
     this.length = bets.length;
+    this.chanceOfEqual = chanceOfEqual(reference.classes.entries().map(([, count]) => count));
     this.weights = Float64Array.from(bets, ({ weight }) => weight);
     this.families = Uint8Array.from(bets, ({ at }) => at);
     this.#event = Int32Array.from(bets, (bet) => bet.event);
@@ -101,10 +104,10 @@ export class DriftBets {
   }
 }
 
-/** Classes hang together as classes do, inputs as brightness does; confidence as either. */
+/** Classes and brightness hang together as was measured of them; what else an item shows, as either. */
 function effectOn(family: Family, { outputs, inputs }: ItemsAsOne): number {
   if (family === 'classes') return outputs;
-  return family === 'confidence' ? Math.max(outputs, inputs) : inputs;
+  return family === 'brightness' ? inputs : Math.max(outputs, inputs);
 }
 
 /** The share that a reference of so many items still speaks for, on one side (Wilson's score). */
@@ -113,4 +116,13 @@ function boundOf(share: number, of: number, side: 1 | -1, z: number): number {
   const spread = z * Math.sqrt((share * (1 - share)) / of + (z * z) / (4 * of * of));
   const bound = (middle + side * spread) / (1 + (z * z) / of);
   return Math.min(1 - SMALLEST_SHARE, Math.max(SMALLEST_SHARE, bound));
+}
+
+/** Chance that two items are of one class, if they have nothing to do with each other. */
+export function chanceOfEqual(counts: readonly number[]): number {
+  const total = Math.max(
+    1,
+    counts.reduce((sum, count) => sum + count, 0),
+  );
+  return counts.reduce((sum, count) => sum + (count / total) ** 2, 0);
 }

@@ -1,11 +1,13 @@
 import { EvidenceError } from '../errors.js';
 import { Dependence } from '../sketch/dependence.js';
 import { CLASS_BUCKETS, type WindowSketch } from '../sketch/window-sketch.js';
-import type { DriftBets, ItemsAsOne } from './bets.js';
+import { chanceOfEqual, type DriftBets, type ItemsAsOne } from './bets.js';
 import { FamilySums, type Family } from './families.js';
 
 /** Items, each counted once for its run, that must be seen before there is a verdict. */
 const LEAST_EFFECTIVE_ITEMS = 30;
+/** From so many on, correlations that are lost in noise add up to little. */
+const KNOWN_ITEMS = 2 ** 13;
 /** How hang-together is known is forgotten by halves after so many items. */
 const REMEMBERED_ITEMS = 2 ** 17;
 /** An alarm holds until the evidence is down to this share of what raised it. */
@@ -101,11 +103,12 @@ export class DriftWatch {
   /** {@link take} where the window was counted already. */
   takeCounted(sketch: WindowSketch, counted: Float64Array, days: number): DriftVerdict {
     this.#remember(sketch);
-    const itemsAsOne = {
-      outputs: this.#dependence.classEffect(chanceOfEqual(this.#classes)),
-      inputs: this.#dependence.levelEffect(),
-    };
-    const most = Math.max(itemsAsOne.outputs, itemsAsOne.inputs);
+    const itemsAsOne = this.#itemsAsOne();
+    // A stream that shows one class so far may be in a single run; the reference knows of others.
+    const most = Math.max(
+      this.#dependence.classEffect(this.bets.chanceOfEqual),
+      ...Object.values(itemsAsOne),
+    );
     const judges = days > 0 && this.#dependence.items >= LEAST_EFFECTIVE_ITEMS * most;
     if (judges) {
       const gains = this.bets.gains(counted, itemsAsOne);
@@ -117,6 +120,14 @@ export class DriftWatch {
       }
     }
     return { ...this.#judge(), itemsAsOne, judges };
+  }
+
+  /** Until a stream is known, its brightness may hang together as its classes do. */
+  #itemsAsOne(): ItemsAsOne {
+    const outputs = this.#dependence.classEffect(chanceOfEqual([...this.#classes]));
+    const inputs = this.#dependence.levelEffect();
+    const known = this.#dependence.items >= KNOWN_ITEMS;
+    return { outputs, inputs: known ? inputs : Math.max(outputs, inputs) };
   }
 
   #remember({ dependence, classes }: WindowSketch): void {
@@ -139,13 +150,4 @@ export class DriftWatch {
     this.#alarm = evidenceDays >= this.daysPerFalseAlarm * (this.#alarm ? RELEASE : 1);
     return { alarm: this.#alarm, family: byFamily.largest, evidenceDays };
   }
-}
-
-/** Chance that two items are of one class, if they have nothing to do with each other. */
-function chanceOfEqual(counts: Float64Array): number {
-  const total = Math.max(
-    1,
-    counts.reduce((sum, count) => sum + count, 0),
-  );
-  return counts.reduce((sum, count) => sum + (count / total) ** 2, 0);
 }
