@@ -7,6 +7,7 @@ import { GramEngine } from '../src/statistics/gram.js';
 import { samplesFor } from '../src/statistics/samples.js';
 import { orderUnits } from '../src/structure/order-units.js';
 import { refitLayers } from '../src/structure/refit.js';
+import { pruneWeights } from '../src/weights/index.js';
 
 const [CHANNELS, SIZE, SAMPLES] = [32, 8, 96] as const;
 
@@ -113,5 +114,18 @@ describe('a layer much wider than its rows', () => {
     const [fit] = fits.filter(({ layer }) => layer === 'y');
     expect(fit!.errorBefore).toBeGreaterThan(0.01);
     expect(fit!.errorAfter).toBeLessThan(0.3 * fit!.errorBefore);
-  });
+  }, 120_000);
+
+  it('keeps its weights when weights are pruned, and others do not pay for it', async () => {
+    const { masks } = await pruneWeights(model, 0.5, {
+      ...{ samples: samplesFor(model, blobs(), undefined), engine },
+      indices: Array.from({ length: SAMPLES }, (_, i) => i),
+      settings: { threads: 1, seed: 1 },
+      output: { name: 'y', task: 'regression', kind: 'logits' },
+    });
+    expect(masks).toEqual([
+      { layer: 'h', weights: 27 * CHANNELS, zeros: (27 * CHANNELS) / 2 },
+      { layer: 'y', weights: 6 * CHANNELS * SIZE * SIZE, zeros: 0 },
+    ]);
+  }, 120_000);
 });

@@ -55,7 +55,7 @@ const JUDGED = 128;
  * shared out so that the last costs the same everywhere. Then, layer by layer in the order of the
  * graph, weights go by Optimal Brain Surgeon and the rest is solved for, on what the pruned model
  * itself feeds the layer and against what the layer gave before. Depthwise layers keep their weights:
- * they are few, and each of them matters.
+ * they are few, and each of them matters; so do layers too wide for moments, whose share is left out.
  * @param model a prepared model (Constant nodes folded, BatchNormalization folded where it can be)
  * @param sparsity share of the weights of all layers that become zero, from 0 to 0.95
  * @throws CompressionError COMPRESS_CANCELLED
@@ -75,13 +75,19 @@ export async function pruneWeights(
   const dense = await collectDense({ ...channels, layers }, samples, indices, engine, settings);
   const drafts = layers.flatMap((layer) => {
     const statistics = dense.get(layer.output);
-    return statistics && canPrune(model, layer) ? [draftOf(model, statistics)] : [];
+    const pruned = statistics && statistics.inputs.length > 0 && canPrune(model, layer);
+    return pruned ? [draftOf(model, statistics)] : [];
   });
   const importance = await measureImportance(model, drafts, sparsity, context);
   const weights = layers.map((layer) => weightCount(model, layer));
+  const drafted = new Set(drafts.map(({ layer }) => layer));
+  // What a layer without moments keeps is not taken from the others instead.
+  const counted = layers.map((layer, i) =>
+    drafted.has(layer) || !canPrune(model, layer) ? (weights[i] ?? 0) : 0,
+  );
   const counts = shareOut(
     drafts.map(({ costs }, i) => ({ costs, importance: importance[i] ?? 1 })),
-    Math.round(sparsity * weights.reduce((a, b) => a + b, 0)),
+    Math.round(sparsity * counted.reduce((a, b) => a + b, 0)),
   );
   const zeros = new Map(drafts.map(({ layer }, i) => [layer.output, counts[i] ?? 0]));
 
