@@ -13,6 +13,11 @@ const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
 const isThere = (path: string): boolean => existsSync(join(ROOT, path));
 
+const packageAt = (
+  folder: string,
+): { engines?: { node: string }; scripts?: Record<string, string> } =>
+  JSON.parse(read(join(folder, 'package.json'))) as never;
+
 interface Service {
   readonly image: string;
   readonly command?: readonly string[];
@@ -112,6 +117,21 @@ describe.each(dockerfiles)('%s', (name) => {
       .map((path) => path.replace(/\/dist\/(.*)\.js$/, '/src/$1.ts'));
     for (const path of [...copied, ...run])
       expect([path, isThere(String(path))]).toEqual([path, true]);
+  });
+
+  it('is built by scripts that are there, on the Node that they ask for', () => {
+    const { engines } = packageAt('.');
+    const majors = [...text.matchAll(/^FROM node:(\d+)/gm)].map(([, major]) => major);
+    const [, least] = /^>=(\d+)/.exec(engines?.node ?? '') ?? [];
+    expect([...new Set(majors)]).toEqual([least]);
+    for (const [, script = '', , workspace = '.'] of text.matchAll(
+      /npm run ([\w-]+)( -w (\S+))?/g,
+    )) {
+      expect([script, Object.keys(packageAt(workspace).scripts ?? {})]).toEqual([
+        script,
+        expect.arrayContaining([script]),
+      ]);
+    }
   });
 
   it('sets variables that are read', () => {
