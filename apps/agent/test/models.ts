@@ -52,6 +52,8 @@ const WIDTH = 512;
 function products(count: number): Uint8Array {
   const identity = new Float32Array(WIDTH * WIDTH);
   for (let at = 0; at < WIDTH; at += 1) identity[at * WIDTH + at] = 1;
+  // A row of fractions, so that even few products do not expand a thousandfold, which is refused.
+  for (let at = 1; at < WIDTH; at += 1) identity[at] = 1 / (at + 1);
   const name = (at: number): string => (at === 0 ? 'x' : at === count ? 'y' : `h${at}`);
   return writeModel(
     buildModel({
