@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { peakRssMiB, Tally, type FuzzRun, type Outcome } from './outcome.js';
+import { cpuSeconds, peakRssMiB, Tally, type FuzzRun, type Outcome } from './outcome.js';
 import { originalModels, spoiltModel } from './spoilt-models.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -16,8 +16,8 @@ const BOUND = {
   boundMiB: HEAP_MIB + 256,
   bound: `reader: a heap of ${HEAP_MIB} MiB that must suffice, and 256 MiB for Node, file and constants`,
 };
-/** Longest answer to one file of some megabytes. */
-const MOST_MS = 120_000;
+/** Processor time that one file of some megabytes may take; a busy machine changes it little. */
+const MOST_SECONDS = 60;
 
 const answerSchema = z.object({ code: z.string(), milliseconds: z.number() });
 type Answer = z.infer<typeof answerSchema>;
@@ -37,11 +37,11 @@ export async function fuzzOnnx(run: FuzzRun): Promise<Outcome> {
       const answer = await reader.answer(path);
       const within = peak <= BOUND.boundMiB;
       peak = Math.max(peak, reader.peakMiB);
-      slowest = Math.max(slowest, answer?.milliseconds ?? MOST_MS);
+      slowest = Math.max(slowest, answer?.milliseconds ?? 0);
       const blame = (what: string): void => tally.failOn(`${index} (${name}): ${what}`, bytes);
       if (within && peak > BOUND.boundMiB) blame(`the reader took ${peak.toFixed(0)} MiB`);
       if (answer === null) {
-        blame('the reader ended, or did not answer');
+        blame(`the reader ended, or took more than ${MOST_SECONDS} s`);
         reader.end();
         reader = new Reader();
       } else if (answer.code === 'accepted') tally.accepted += 1;
@@ -85,10 +85,13 @@ class Reader {
 
   /** What became of a file; null when the process ended or took too long. */
   async answer(path: string): Promise<Answer | null> {
-    const watchdog = setTimeout(() => this.child.kill('SIGKILL'), MOST_MS);
+    const most = cpuSeconds(this.child.pid) + MOST_SECONDS;
+    const watchdog = setInterval(() => {
+      if (cpuSeconds(this.child.pid) > most) this.end();
+    }, 1000);
     this.child.stdin.write(`${path}\n`);
     const line = await this.lines.next();
-    clearTimeout(watchdog);
+    clearInterval(watchdog);
     this.peakMiB = Math.max(this.peakMiB, peakRssMiB(this.child.pid));
     return line.done ? null : answerSchema.parse(JSON.parse(line.value));
   }

@@ -96,6 +96,17 @@ export function peakRssMiB(pid: number | undefined): number {
   }
 }
 
+/** Processor time that a process took so far, seconds, in ticks of a hundredth; 0 when it is gone. */
+export function cpuSeconds(pid: number | undefined): number {
+  try {
+    const stat = readFileSync(`/proc/${pid ?? 0}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return 0;
+  }
+}
+
 /** Whether a process is there. */
 export const isAlive = (pid: number | undefined): boolean => peakRssMiB(pid) > 0;
 

@@ -36,6 +36,8 @@ import { Metrics } from './http/metrics.js';
 import { BlobStore } from './models/blob-store.js';
 import { Jobs } from './models/jobs.js';
 import { Library } from './models/library.js';
+import { Intake } from './models/intake.js';
+import { Retention } from './models/retention.js';
 import { ModelsController } from './models/models.controller.js';
 import { BrokerAddress } from './mqtt/broker-address.js';
 import { BrokerFiles } from './mqtt/broker-files.js';
@@ -157,6 +159,7 @@ export class AppModule {
         FleetMetrics,
         GroupBudgets,
         Housekeeping,
+        Intake,
         Jobs,
         Judging,
         LateJoiners,
@@ -175,6 +178,7 @@ export class AppModule {
         References,
         ReleasedModels,
         Releases,
+        Retention,
         Retuning,
         Revocations,
         RollUps,

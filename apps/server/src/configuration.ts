@@ -90,6 +90,10 @@ export const environmentSchema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   /** Largest model that may be uploaded, MiB. */
   MAX_MODEL_MIB: z.coerce.number().int().min(1).max(4096).default(1024),
+  /** Most candidates kept; beyond, the oldest that no plan, release or policy names go. */
+  MAX_CANDIDATES: z.coerce.number().int().min(1).max(1_000_000).default(5000),
+  /** Most MiB of the files of candidates, likewise. */
+  MAX_CANDIDATE_MIB: z.coerce.number().int().min(1).max(16_777_216).default(51_200),
   /** Largest data file that may be uploaded, MiB. */
   MAX_DATASET_MIB: z.coerce.number().int().min(1).max(8192).default(2048),
   /** Compressions at once; each has a process of its own. */
@@ -160,6 +164,8 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     logLevel: env.LOG_LEVEL,
     maxModelBytes: env.MAX_MODEL_MIB * 2 ** 20,
     maxDatasetBytes: env.MAX_DATASET_MIB * 2 ** 20,
+    maxCandidates: env.MAX_CANDIDATES,
+    maxCandidateBytes: env.MAX_CANDIDATE_MIB * 2 ** 20,
     compressionWorkers: env.COMPRESSION_WORKERS,
     deliveryRates: {
       total: bytesOrNull(env.DELIVERY_KIB_PER_SECOND),

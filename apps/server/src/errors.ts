@@ -24,6 +24,8 @@ export type ServerErrorCode =
   | 'CERTIFICATES_TOO_MANY'
   | 'UPLOAD_TOO_LARGE'
   | 'UPLOAD_INCOMPLETE'
+  | 'UPLOAD_NAME'
+  | 'CANDIDATES_FULL'
   | 'JOB_OVER'
   | 'JOB_QUEUE_FULL'
   | 'PLAN_EMPTY'

@@ -4,6 +4,9 @@ import { DatasetError } from './errors.js';
 import { readNpy, writeNpy, type NpyArray } from './npy.js';
 import { listZip, type ZipEntry } from './zip-directory.js';
 
+/** Nothing is written by these names; an archive that has one was made to do harm. */
+const LEADS_OUT = /^[/\\]|(?:^|[/\\])\.\.(?:[/\\]|$)/;
+
 export interface NpzLimits {
   /** Largest sum of all arrays once inflated, in bytes; 2 GiB by default. */
   readonly maxBytes?: number;
@@ -29,6 +32,12 @@ export function readNpz(bytes: Uint8Array, limits: NpzLimits = {}): Map<string, 
   }
   const arrays = new Map<string, NpyArray>();
   for (const entry of entries) {
+    if (LEADS_OUT.test(entry.name)) {
+      throw new DatasetError(
+        'DATASET_CORRUPT',
+        'The archive has an entry whose name is a path out of it. Save it with numpy.savez.',
+      );
+    }
     if (!entry.name.endsWith('.npy')) continue;
     const name = entry.name.slice(0, -4);
     if (arrays.has(name)) {

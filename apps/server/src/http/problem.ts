@@ -29,6 +29,7 @@ const TITLES: Readonly<Record<number, string>> = {
   429: 'Too often',
   500: 'Internal error',
   503: 'Busy',
+  507: 'No room',
 };
 
 /** Status of the coded errors that come from libraries: what the caller sent could not be used. */

@@ -65,6 +65,11 @@ export class BlobStore {
     return this.put(createReadStream(path) as Readable & AsyncIterable<Uint8Array>, maxBytes);
   }
 
+  /** Deletes a file; one that is not there is fine. */
+  async remove(sha256: string): Promise<void> {
+    await rm(this.path(sha256), { force: true });
+  }
+
   read(sha256: string): Promise<Uint8Array> {
     return readFile(this.path(sha256));
   }

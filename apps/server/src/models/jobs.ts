@@ -22,6 +22,7 @@ import {
   type CandidatesRequest,
 } from './compression-messages.js';
 import { CompressionFailed, runCompression } from './compression-process.js';
+import { Retention } from './retention.js';
 import { jobSchema, type JobView } from './schemas.js';
 
 const QUEUE_LIMIT = 100;
@@ -34,10 +35,13 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger('jobs');
   private readonly running = new Map<string, { abort: AbortController; done: Promise<void> }>();
   private stopping = false;
+  /** Results are stored one after another, so that none is let go while it comes again. */
+  private recording: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
     private readonly blobs: BlobStore,
+    private readonly retention: Retention,
     private readonly events: EventStream,
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
   ) {}
@@ -61,8 +65,9 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
     await Promise.all([...this.running.values()].map(({ done }) => done));
   }
 
-  /** @throws ServerError JOB_QUEUE_FULL */
+  /** @throws ServerError JOB_QUEUE_FULL, CANDIDATES_FULL */
   async queue(modelId: string, request: CandidatesRequest): Promise<JobView> {
+    await this.retention.refuseFull();
     const waiting = await this.database.read.job.count({ where: { state: 'queued' } });
     if (waiting >= QUEUE_LIMIT) {
       throw new ServerError('JOB_QUEUE_FULL', 503, `${QUEUE_LIMIT} compressions are waiting.`);
@@ -170,7 +175,9 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
         },
         signal,
       );
-      await this.record(job, result.candidates);
+      const recorded = this.recording.then(() => this.record(job, result.candidates));
+      this.recording = recorded.catch(() => undefined);
+      await recorded;
       await this.finish(job.id, 'done', null);
     } catch (cause) {
       if (signal.aborted) return;
@@ -216,6 +223,8 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
         });
       }
     });
+    const removed = await this.retention.apply(job.id);
+    if (removed > 0) this.logger.log({ msg: 'old candidates deleted', removed });
   }
 
   private async progress(id: string, stage: string, progress: number): Promise<void> {

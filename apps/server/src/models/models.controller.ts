@@ -1,12 +1,11 @@
-import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Param, Post, Req } from '@nestjs/common';
 import { ApiBody, ApiConsumes, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { LeastRole } from '../access/least-role.js';
-import { CONFIGURATION, type Configuration } from '../configuration.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
-import { BlobStore } from './blob-store.js';
 import { candidatesRequestSchema, type CandidatesRequest } from './compression-messages.js';
 import { Jobs } from './jobs.js';
+import { Intake } from './intake.js';
 import { Library } from './library.js';
 import {
   candidateListSchema,
@@ -18,7 +17,6 @@ import {
   type JobView,
   type ModelView,
 } from './schemas.js';
-import { readModelUpload } from './upload.js';
 
 const file = { type: 'string', format: 'binary' };
 
@@ -28,8 +26,7 @@ export class ModelsController {
   constructor(
     private readonly library: Library,
     private readonly jobs: Jobs,
-    private readonly blobs: BlobStore,
-    @Inject(CONFIGURATION) private readonly configuration: Configuration,
+    private readonly intake: Intake,
   ) {}
 
   @Post('models')
@@ -49,9 +46,8 @@ export class ModelsController {
     },
   })
   @Returns(modelSchema, 201)
-  async upload(@Req() request: FastifyRequest): Promise<ModelView> {
-    const { name, files } = await readModelUpload(request, this.blobs, this.configuration);
-    return this.library.add(name, files);
+  upload(@Req() request: FastifyRequest): Promise<ModelView> {
+    return this.intake.take(request);
   }
 
   @Get('models')

@@ -134,6 +134,7 @@ function misfitOf(
   variants: Readonly<Record<string, RolloutVariant>>,
 ): string | null {
   if (!device) return 'the device is gone';
+  if (device.revokedAt !== null) return `revoked since ${device.revokedAt.toISOString()}`;
   if (candidateId === null) return reasons.join('; ') || 'no candidate fits';
   if (!Object.hasOwn(variants, candidateId)) {
     return `its candidate ${candidateId} is not in the release`;

@@ -22,7 +22,7 @@ export class Subjects {
     private readonly budgets: GroupBudgets,
   ) {}
 
-  /** The selected devices with their newest profile and the budget that holds for them, page by page. */
+  /** The selected devices that were not revoked, with their newest profile and the budget that holds for them, page by page. */
   async selected(selector: string): Promise<{ devices: Subject[]; unmeasured: string[] }> {
     const where = whereSelected(parseSelector(selector), this.database);
     const budgetOf = await this.budgets.rule();
@@ -30,7 +30,7 @@ export class Subjects {
     const unmeasured: string[] = [];
     for (let after = '', full = true; full;) {
       const rows = await this.database.read.device.findMany({
-        where: { ...where, id: { gt: after } },
+        where: { ...where, revokedAt: null, id: { gt: after } },
         orderBy: { id: 'asc' },
         take: PAGE,
         include: { profiles: { orderBy: { id: 'desc' }, take: 1 } },

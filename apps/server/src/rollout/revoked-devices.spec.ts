@@ -1,0 +1,64 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { profileOf } from '../../test/scripted-device.js';
+import { BlobStore } from '../models/blob-store.js';
+import { Library } from '../models/library.js';
+import { Database } from '../persistence/database.js';
+import { toJson } from '../persistence/json.js';
+import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { GroupBudgets } from '../tuning/group-budgets.js';
+import { Subjects } from '../tuning/subjects.js';
+import { Members } from './members.js';
+
+const NOW = new Date();
+
+describe('a revoked device', () => {
+  let folder: string;
+  let database: Database;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-revoked-'));
+    const path = join(folder, 'espalier.db');
+    migrateSqlite(path);
+    database = await Database.open({ kind: 'sqlite', path });
+    for (const id of ['cam-good', 'cam-revoked', 'cam-unmeasured']) {
+      await database.write(async ({ device, profile }) => {
+        await device.create({
+          data: {
+            ...{ id, name: id, labels: {}, publicKey: '', state: 'ready', budget: {} },
+            ...{ createdAt: NOW, revokedAt: id === 'cam-good' ? null : NOW },
+          },
+        });
+        if (id === 'cam-unmeasured') return;
+        const document = toJson(profileOf());
+        await profile.create({ data: { deviceId: id, sha256: 'a', document, receivedAt: NOW } });
+      });
+    }
+  });
+  afterAll(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is not planned for', async () => {
+    const subjects = new Subjects(database, new GroupBudgets(database));
+    const { devices, unmeasured } = await subjects.selected('');
+    expect(devices.map(({ id }) => id)).toEqual(['cam-good']);
+    expect(unmeasured).toEqual([]);
+  });
+
+  it('is no member of a rollout of a plan that was made before', async () => {
+    const blobs = await BlobStore.open(join(folder, 'blobs'));
+    const assignment = { candidateId: 'v-1', predictedLatencyMs: 1, reasons: [], excluded: [] };
+    const { members, misfits } = await new Members(new Library(database, blobs)).of(
+      database.read,
+      ['cam-good', 'cam-revoked'].map((deviceId) => ({ deviceId, ...assignment })),
+      { 'v-1': { modelSha256: 'b'.repeat(64), expectedAccuracy: null } },
+    );
+    expect(members.map(({ deviceId }) => deviceId)).toEqual(['cam-good']);
+    expect(misfits).toEqual([
+      { deviceId: 'cam-revoked', why: expect.stringMatching(/^revoked since /) },
+    ]);
+  });
+});
