@@ -37,14 +37,11 @@ import { FeedbackDrop } from './run/feedback-drop.js';
 import { FeedbackServer, type TakeFeedback } from './run/feedback.js';
 import { ModelWorker, WorkerCallError } from './run/model-worker.js';
 import { Serving } from './run/serving.js';
+import { ShadowSpool } from './shadow/shadow-spool.js';
 import { Shadowing } from './shadow/shadowing.js';
 import { StateStore } from './store/agent-state.js';
 import { lockState } from './store/state-lock.js';
 import { AGENT_VERSION } from './version.js';
-
-/** At most a few hundred small samples, or forty of the largest. */
-const SHADOW_SPOOL = { entries: 500, bytes: 10 * 1024 * 1024 };
-const SHADOW_WINDOW = 2;
 
 /** An agent that runs. */
 export interface RunningAgent {
@@ -84,7 +81,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
         greeting.start();
         courier.resume();
         shadowing.forget();
-        shadowCourier.resume();
+        samples.resume();
         installer.connected();
       },
       disconnected: () => {
@@ -96,17 +93,10 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     log,
   );
   const courier = new Courier(outbox, link, log);
-  const shadowOutbox = Outbox.open(join(options.stateDir, 'shadow'), SHADOW_SPOOL);
-  const shadowCourier = new Courier(shadowOutbox, link, log, SHADOW_WINDOW);
+  const samples = new ShadowSpool(options.stateDir, link, epoch, log);
   const shadowing = new Shadowing(
     options.allowShadowSamples,
-    {
-      post: (sample) => shadowCourier.post('shadow', sample, epoch()),
-      clear: () => shadowCourier.clear(),
-      get dropped() {
-        return shadowOutbox.dropped;
-      },
-    },
+    samples,
     {
       steadyMs: () => performance.now(),
       wallMs: () => Date.now(),
@@ -204,7 +194,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       case 'ack':
         return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.ack), (ack) => {
           courier.acknowledged(ack.of);
-          shadowCourier.acknowledged(ack.of);
+          samples.acknowledged(ack.of);
         });
       case 'shadow':
         return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.shadow), (order) =>
@@ -276,8 +266,9 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       drop?.stop();
       await feedback?.stop();
       await installer.stop();
+      await shadowing.settled();
       courier.stop();
-      shadowCourier.stop();
+      samples.stop();
       await link.stop();
       await worker.stop();
     },

@@ -11,19 +11,10 @@ import type { Logger } from 'pino';
 import type { KeptInput } from '../run/requests.js';
 import type { Running } from '../run/running.js';
 import { DailyAllowance } from './daily-allowance.js';
+import type { ShadowSpool } from './shadow-spool.js';
 import { SlotSampler, type Uniform } from './slot-sampler.js';
 
 const HOUR_MS = 3_600_000;
-
-/** What shadow samples are kept and sent by. */
-export interface ShadowPost {
-  /** Keeps a sample until the server has it. */
-  post(sample: ShadowSample): void;
-  /** Forgets those that wait. */
-  clear(): void;
-  /** Those given up for newer ones so far. */
-  readonly dropped: number;
-}
 
 /** By which clocks and chances. */
 export interface ShadowSources {
@@ -46,7 +37,7 @@ interface Candidate {
 export class Shadowing {
   #order: ShadowOrder | null = null;
   #candidate: Candidate | null = null;
-  #packing = false;
+  #packing: Promise<void> | null = null;
   #tooLarge = 0;
   #overBudget = 0;
   #unpacked = 0;
@@ -57,7 +48,7 @@ export class Shadowing {
   /** @param allowed whether the device's owner allows it at all */
   constructor(
     private readonly allowed: boolean,
-    private readonly samples: ShadowPost,
+    private readonly samples: Pick<ShadowSpool, 'post' | 'clear' | 'dropped'>,
     private readonly sources: ShadowSources,
     private readonly log: Logger,
   ) {
@@ -108,6 +99,11 @@ export class Shadowing {
     if (this.#samplingOf(running)) this.#candidate = { kept, running, takenAt };
   }
 
+  /** Resolves when what a slot left is kept, or lost. */
+  async settled(): Promise<void> {
+    await this.#packing;
+  }
+
   /** What was lost since the last call; undefined: nothing. */
   losses(): ShadowLosses | undefined {
     const dropped = this.samples.dropped - this.#droppedTold + this.#unpacked;
@@ -135,13 +131,12 @@ export class Shadowing {
       this.#unpacked += 1;
       return;
     }
-    this.#packing = true;
-    this.#send(candidate, sampling)
+    this.#packing = this.#send(candidate, sampling)
       .catch((error: unknown) => {
         this.#unpacked += 1;
         this.log.error({ err: error }, 'a shadow sample cannot be sent');
       })
-      .finally(() => (this.#packing = false));
+      .finally(() => (this.#packing = null));
   }
 
   async #send({ kept, running, takenAt }: Candidate, sampling: Sampling): Promise<void> {
