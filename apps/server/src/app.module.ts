@@ -66,7 +66,9 @@ import { Rollouts } from './rollout/rollouts.js';
 import { RolloutsController } from './rollout/rollouts.controller.js';
 import { Agreement } from './shadow/agreement.js';
 import { Judging } from './shadow/judging.js';
+import { RecentAgreement } from './shadow/recent-agreement.js';
 import { ReleasedModels } from './shadow/released-models.js';
+import { ShadowMetrics } from './shadow/shadow-metrics.js';
 import { ShadowOrders } from './shadow/shadow-orders.js';
 import { ShadowPolicies } from './shadow/shadow-policies.js';
 import { ShadowSamples } from './shadow/shadow-samples.js';
@@ -175,6 +177,7 @@ export class AppModule {
         Previews,
         Proposals,
         Readings,
+        RecentAgreement,
         References,
         ReleasedModels,
         Releases,
@@ -189,6 +192,7 @@ export class AppModule {
         Rollouts,
         DeviceSeries,
         Series,
+        ShadowMetrics,
         ShadowOrders,
         ShadowPolicies,
         ShadowSamples,

@@ -109,6 +109,18 @@ describe('shadow samples', () => {
       '/api/v1/telemetry/shadow-samples?state=judged',
       (page) => page.samples.length >= SAMPLES,
     );
+    const rule = { metric: 'agreement', raise: 1, clear: 1, minimum: SAMPLES };
+    await server.ok('POST', '/api/v1/alert-rules', {
+      ...{ ...rule, name: 'agreement', forSeconds: 0, windowSeconds: 3600 },
+    });
+    const { alerts } = await server.until<{ alerts: { value: number; variantId: string }[] }>(
+      '/api/v1/alerts',
+      (page) => page.alerts.length > 0,
+    );
+    expect(alerts[0]).toMatchObject({ metric: 'agreement', variantId: samples[0]!.variantId });
+    expect(alerts[0]!.value).toBeLessThanOrEqual(1);
+    const metrics = await (await server.fetch('/metrics')).text();
+    expect(metrics).toMatch(/^espalier_shadow_agreement\{model="small-1",variant="v-.*"\} [01]/m);
     await agents[1]!.says('this device does not allow them');
     await server.ok('DELETE', `/api/v1/models/${modelId}/shadow`);
 

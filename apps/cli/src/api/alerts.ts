@@ -4,6 +4,7 @@ import type { ApiClient } from './client.js';
 
 export const ALERT_METRICS = [
   'accuracy',
+  'agreement',
   'drift',
   'latency',
   'memory',

@@ -61,7 +61,12 @@ export function addAlerts(program: Command, context: Context): void {
     .option('--clear <value>', 'value from which on it is good again; by default the same', number)
     .option('--for <seconds>', 'how long it must be bad, and then good', number, 60)
     .option('--window <seconds>', 'over how much time each reading goes', number, 300)
-    .option('--minimum <count>', 'labelled items, inferences or devices that it needs', whole(1), 1)
+    .option(
+      '--minimum <count>',
+      'labelled items, samples, inferences or devices that it needs',
+      whole(1),
+      1,
+    )
     .option('--selector <key=value,...>', 'labels of the devices; none: all', '')
     .option('--model <name>', 'only of this model')
     .option('--release <release>', 'only of this release')

@@ -8,6 +8,12 @@ export const METRICS: Readonly<
   Record<Metric, { name: string; below: boolean; unit: string; show: (value: number) => string }>
 > = {
   accuracy: { name: 'Accuracy', below: true, unit: 'share', show: (value) => percent(value) },
+  agreement: {
+    name: 'Agreement with the dense model',
+    below: true,
+    unit: 'share',
+    show: (value) => percent(value),
+  },
   drift: {
     name: 'Drift',
     below: false,

@@ -116,6 +116,21 @@ export const queries = {
       queryKey: ['models', id],
       queryFn: () => taken(api.GET('/api/v1/models/{id}', at(id))),
     }),
+  shadow: (id: string) =>
+    queryOptions({
+      queryKey: ['shadow', id],
+      queryFn: () => taken(api.GET('/api/v1/models/{id}/shadow', at(id))),
+      refetchInterval: SLOWLY_MS,
+    }),
+  agreement: (modelId: string) =>
+    queryOptions({
+      queryKey: ['shadow', modelId, 'agreement'],
+      queryFn: () =>
+        taken(
+          api.GET('/api/v1/telemetry/agreement', { params: { query: { modelId, by: 'all' } } }),
+        ),
+      refetchInterval: SLOWLY_MS,
+    }),
   candidates: (id: string) =>
     queryOptions({
       queryKey: ['jobs', 'candidates', id],

@@ -12,6 +12,7 @@ import { CandidateTable } from './candidate-table';
 import { frontOf } from './front';
 import { Jobs } from './jobs';
 import { ParetoFront } from './pareto-front';
+import { ShadowAgreement } from './shadow-agreement';
 import { Structure } from './structure';
 
 /** One model: its candidates on the Pareto front, and what each is made of. */
@@ -72,6 +73,7 @@ function ModelParts({ model }: { model: Model }) {
         }
       </Answer>
       <FieldPart query={{ model: model.name }} kind="variant" />
+      <ShadowAgreement modelId={model.id} />
       <Structure inspection={inspection} />
     </>
   );

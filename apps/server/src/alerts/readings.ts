@@ -2,6 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { parseSelector, whereSelected } from '../fleet/selector.js';
 import { Prisma } from '../generated/prisma/client.js';
 import { Database } from '../persistence/database.js';
+import { RecentAgreement } from '../shadow/recent-agreement.js';
 import { AccuracyEstimate } from '../telemetry/accuracy-estimate.js';
 import { DriftReadings } from '../telemetry/drift-readings.js';
 import { References } from '../telemetry/references.js';
@@ -25,6 +26,7 @@ export class Readings {
     private readonly series: Series,
     private readonly drifts: DriftReadings,
     private readonly references: References,
+    private readonly recent: RecentAgreement,
   ) {}
 
   async of(rule: RuleView, now: Date): Promise<Reading[]> {
@@ -32,6 +34,7 @@ export class Readings {
     if (metric === 'silence') return [await this.silence(rule, now)];
     if (metric === 'drift') return this.drift(rule, now);
     const from = new Date(now.getTime() - rule.windowSeconds * 1000);
+    if (metric === 'agreement') return this.agreement(rule, from);
     const rows = await this.series.rows('minute', from, now, rule);
     const variants = new Map<string, { subject: AlertSubject; rollUp: RollUp }>();
     for (const { releaseId, variantId, body } of rows) {
@@ -47,6 +50,15 @@ export class Readings {
           : { ...subject, value: measured(metric, rollUp, rule.minimum), restsOn: null },
       ),
     );
+  }
+
+  private async agreement(rule: RuleView, from: Date): Promise<Reading[]> {
+    const variants = await this.recent.since(from, rule);
+    return variants.map(({ releaseId, variantId, classified, agreed }) => ({
+      ...{ releaseId, variantId },
+      value: classified < rule.minimum ? null : agreed / classified,
+      restsOn: null,
+    }));
   }
 
   private async silence(rule: RuleView, now: Date): Promise<Reading> {
@@ -99,7 +111,7 @@ export class Readings {
 
 /** A metric over a roll-up. */
 export function measured(
-  metric: Exclude<AlertMetric, 'silence' | 'drift' | 'accuracy'>,
+  metric: Exclude<AlertMetric, 'silence' | 'drift' | 'accuracy' | 'agreement'>,
   { sums, sketch }: RollUp,
   minimum: number,
 ): number | null {

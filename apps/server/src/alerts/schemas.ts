@@ -5,6 +5,8 @@ import { z } from 'zod';
 export const ALERT_METRICS = {
   /** Share of labelled items that were right; where no labels come, as estimated from confidence. */
   accuracy: { bad: 'below', about: 'variant' },
+  /** Share of shadow samples to which the dense model gives the same class. */
+  agreement: { bad: 'below', about: 'variant' },
   /** Days in which everything that the rule covers would show so much evidence once by chance. */
   drift: { bad: 'above', about: 'variant' },
   /** p95 in milliseconds. */
@@ -54,7 +56,7 @@ const ruleShape = {
   forSeconds: z.number().min(0).max(86_400).default(60),
   /** Over how much time each reading goes. */
   windowSeconds: z.number().min(60).max(86_400).default(300),
-  /** Labelled items, inferences or devices (of drift and silence) that a reading needs. */
+  /** Labelled items, shadow samples, inferences or devices (of drift and silence) that a reading needs. */
   minimum: z.number().int().min(1).default(1),
   /** To what it is limited; by default everything. */
   releaseId: z.string().max(128).optional(),
