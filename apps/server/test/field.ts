@@ -9,6 +9,7 @@ import { EventStream } from '../src/http/event-stream.js';
 import type { Database } from '../src/persistence/database.js';
 import type { Rollouts } from '../src/rollout/rollouts.js';
 import { DeviceTags } from '../src/telemetry/device-tags.js';
+import { RecentAgreement } from '../src/shadow/recent-agreement.js';
 import { DriftReadings } from '../src/telemetry/drift-readings.js';
 import { DriftStreams } from '../src/telemetry/drift-streams.js';
 import { References } from '../src/telemetry/references.js';
@@ -82,7 +83,8 @@ export class Watchers {
     this.rollUps = new RollUps(database, tags, streams);
     this.series = new Series(database, references);
     this.drifts = new DriftReadings(database, streams, tags, references, this.series);
-    this.readings = new Readings(database, this.series, this.drifts, references);
+    const recent = new RecentAgreement(database, tags);
+    this.readings = new Readings(database, this.series, this.drifts, references, recent);
     this.rules = new AlertRules(database);
     this.alerts = new Alerts(database, new EventStream());
     const acting = new AlertActing(database, this.alerts, {} as Rollouts, {} as Retuning);
