@@ -193,6 +193,25 @@ describe('a fleet, driven from the command line', () => {
     expect(await json('rollouts', 'replay', rolloutId)).toMatchObject({ identical: true });
   });
 
+  it('asks for shadow samples within what is said, shows what they gave, and stops', async () => {
+    const start = ['shadow', 'start', modelId, '--share', '0.5', '--per-hour', '10'];
+    expect(await json(...start, '--day-mib', '2')).toMatchObject({
+      policy: { sampling: { share: 0.5, perHour: 10, bytesPerDay: 2 * 1024 * 1024 } },
+    });
+    const wrong = await cli(...start, '--day-mib', '0.1');
+    expect([wrong.code, wrong.stderr]).toEqual([
+      2,
+      expect.stringMatching(/^REQUEST_INVALID: .*twice/),
+    ]);
+    expect((await cli('shadow', 'show', modelId)).stdout).toMatch(/50 % of the inputs, at most 10/);
+    // This agent was not started with --allow-shadow-samples.
+    expect((await cli('shadow', 'agreement', '--model', modelId)).stdout).toBe(
+      'no shadow samples\n',
+    );
+    await json('shadow', 'stop', modelId);
+    expect((await cli('shadow', 'show', modelId)).stdout).toBe(`no shadow samples of ${modelId}\n`);
+  });
+
   it('finds nothing wrong with this set-up, and says what is where the agent is not enrolled', async () => {
     const dataDir = join(folder, 'server');
     const all = ['doctor', '--data-dir', dataDir, '--state-dir'];
