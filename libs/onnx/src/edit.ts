@@ -179,7 +179,10 @@ export class GraphEditor {
   /** Make these values the graph's outputs, declared as they were where they were declared. */
   setOutputs(names: readonly string[]): this {
     const declared = new Map(
-      [...this.valueInfo, ...this.inputs.values(), ...this.outputs].map((info) => [info.name, info]),
+      [...this.valueInfo, ...this.inputs.values(), ...this.outputs].map((info) => [
+        info.name,
+        info,
+      ]),
     );
     this.outputs = names.map((name) => declared.get(name) ?? encodeValueInfo(name, 'float32'));
     return this;
