@@ -15,6 +15,7 @@ import { addModels } from './commands/models.js';
 import { addPlan } from './commands/plan.js';
 import { addReleases } from './commands/releases.js';
 import { addRollouts } from './commands/rollouts.js';
+import { addRoot } from './commands/root.js';
 import { addShadow } from './commands/shadow.js';
 import { addTokens } from './commands/tokens.js';
 import { addTuning } from './commands/tuning.js';
@@ -42,6 +43,7 @@ export function buildProgram(context: Context): Command {
   addTuning(program, context);
   addReleases(program, context);
   addRollouts(program, context);
+  addRoot(program, context);
   addAlerts(program, context);
   addShadow(program, context);
   addDoctor(program, context);

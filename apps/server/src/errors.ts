@@ -30,6 +30,7 @@ export type ServerErrorCode =
   | 'JOB_QUEUE_FULL'
   | 'PLAN_EMPTY'
   | 'PROPOSAL_CLOSED'
+  | 'ROOT_KEYS'
   | 'RELEASE_SIGNED'
   | 'RELEASE_UNSIGNED'
   | 'RELEASE_MISMATCH'

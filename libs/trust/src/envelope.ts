@@ -64,21 +64,32 @@ export function verifyThreshold(
       `A ${kind} document has payload type ${payloadTypeOf(kind)}, not ${signed.payloadType}.`,
     );
   }
-  const payload = payloadBytes(signed);
-  const bytes = preAuthEncoding(signed.payloadType, payload);
-  const good = new Set<string>();
-  for (const { keyid, sig } of signed.signatures) {
-    const key = keys.get(keyid);
-    if (!key || good.has(keyid) || keyIdOf(key) !== keyid) continue;
-    if (verifyRaw(key, bytes, Buffer.from(sig, 'base64'))) good.add(keyid);
-  }
+  const good = signersOf(signed, keys);
   if (good.size < threshold || good.size === 0) {
     throw new TrustError(
       'TRUST_THRESHOLD',
       `The ${kind} document has ${good.size} valid signatures of trusted keys; ${threshold} are needed.`,
     );
   }
-  return payload;
+  return payloadBytes(signed);
+}
+
+/**
+ * Ids of the keys, of those given, whose signatures hold; a key that does not hash to its id is not counted.
+ * @param keys raw public keys by key id
+ */
+export function signersOf(
+  signed: Signed,
+  keys: ReadonlyMap<string, Uint8Array>,
+): ReadonlySet<string> {
+  const bytes = preAuthEncoding(signed.payloadType, payloadBytes(signed));
+  const good = new Set<string>();
+  for (const { keyid, sig } of signed.signatures) {
+    const key = keys.get(keyid);
+    if (!key || good.has(keyid) || keyIdOf(key) !== keyid) continue;
+    if (verifyRaw(key, bytes, Buffer.from(sig, 'base64'))) good.add(keyid);
+  }
+  return good;
 }
 
 function signatureOf(

@@ -8,4 +8,5 @@ export * from './keys.js';
 export * from './membership.js';
 export * from './roles.js';
 export * from './root-chain.js';
+export * from './root-making.js';
 export * from './target-documents.js';

@@ -9,7 +9,7 @@ import {
 } from '../api/releases.js';
 import { ago, bytes } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
-import { makeKeyFile, readKeyFile } from '../signing/key-file.js';
+import { keyFiles, makeKeyFile, readKeyFiles } from '../signing/key-file.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
 
@@ -30,12 +30,12 @@ export function addReleases(program: Command, context: Context): void {
 
   apiCommand(group, 'sign', 'signs a release here, with a key that the server never sees')
     .argument('<release>')
-    .requiredOption('--key <file.pem>', 'the private release key')
-    .action(async (id: string, options: ApiOptions & { key: string }) => {
+    .requiredOption('--key <file.pem>', 'a private release key; may be repeated', keyFiles)
+    .action(async (id: string, options: ApiOptions & { key: readonly string[] }) => {
       const api = connect(options, context);
-      const key = await readKeyFile(options.key);
+      const keys = await readKeyFiles(options.key);
       const { document } = await getRelease(api, id);
-      const release = await addSignature(api, id, sign('release', document, [key]));
+      const release = await addSignature(api, id, sign('release', document, keys));
       show(release, options, context, () => releaseText(release, terminal));
     });
 

@@ -23,8 +23,20 @@ export async function makeKeyFile(path: string): Promise<KeyPair> {
   return pair;
 }
 
-/** @throws CliError CLI_FILE; TrustError TRUST_KEY */
-export async function readKeyFile(path: string): Promise<KeyPair> {
+/** Collects `--key`, given again and again. */
+export const keyFiles = (path: string, before: readonly string[] = []): string[] => [
+  ...before,
+  path,
+];
+
+/** Reads the keys to sign with. @throws CliError CLI_FILE, CLI_USAGE; TrustError TRUST_KEY */
+export async function readKeyFiles(paths: readonly string[]): Promise<[KeyPair, ...KeyPair[]]> {
+  const [first, ...others] = await Promise.all(paths.map(readKeyFile));
+  if (first) return [first, ...others];
+  throw new CliError('CLI_USAGE', 'Give at least one --key to sign with.');
+}
+
+async function readKeyFile(path: string): Promise<KeyPair> {
   try {
     return keyPairFromPem(await readFile(path, 'utf8'));
   } catch (cause) {

@@ -1,8 +1,17 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { LIMITS, type Signed } from '@espalier/protocol';
-import { followRoots, generateKeyPair, privateKeyPem, trustFirstRoot } from '@espalier/trust';
+import {
+  followRoots,
+  generateKeyPair,
+  keyPairFromPem,
+  makeRoot,
+  privateKeyPem,
+  sign,
+  trustFirstRoot,
+  type KeyPair,
+} from '@espalier/trust';
 import { Keyring } from './keyring.js';
 
 const DAY = 86_400_000;
@@ -60,6 +69,68 @@ describe('a key folder', () => {
     expect(versions).toEqual(
       Array.from({ length: LIMITS.formerRoots }, (_, i) => keyring.root.version - 16 + i),
     );
+  });
+});
+
+describe('a root that was made elsewhere', () => {
+  const keys = [generateKeyPair(), generateKeyPair(), generateKeyPair()] as const;
+  const release = generateKeyPair();
+  const folder = mkdtempSync(join(tmpdir(), 'espalier-keys-'));
+  const given = join(folder, 'root.next.json');
+  const open = (...releaseKeys: Uint8Array[]) =>
+    Keyring.open(folder, { selfSign: false, releaseKeys }, now);
+  /** Signed by the keys given, for any two of the three. */
+  const made = (version: number, online: KeyPair, signers: readonly [KeyPair, ...KeyPair[]]) =>
+    sign(
+      'root',
+      makeRoot(version, {
+        root: { keys: keys.map(({ publicKey }) => publicKey), threshold: 2 },
+        release: { keys: [release.publicKey], threshold: 1 },
+        online: online.publicKey,
+        expires: new Date(now + 365 * DAY).toISOString(),
+      }),
+      signers,
+    );
+  const give = (signed: Signed) => writeFileSync(given, JSON.stringify(signed));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("takes the place of the server's own once enough keys have signed, and leads devices on", () => {
+    const first = open();
+    const own = keyPairFromPem(readFileSync(join(folder, 'root.pem'), 'utf8'));
+    give(made(2, first.online, [own, keys[0]]));
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'TRUST_THRESHOLD' }));
+    give(made(2, first.online, [keys[0], keys[1]]));
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'TRUST_THRESHOLD' }));
+    expect(existsSync(given)).toBe(true);
+
+    const enough = made(2, first.online, [own, keys[1], keys[2]]);
+    give(enough);
+    const second = open();
+    expect(second.root.roles.root.threshold).toBe(2);
+    expect(existsSync(given)).toBe(false);
+    expect(trustFirstRoot(second.signedRoot, second.rootKeyId)).toEqual(second.root);
+    // A cut between its taking the place and its file's going.
+    give(enough);
+    expect(open().root).toEqual(second.root);
+    expect(existsSync(given)).toBe(false);
+
+    give(made(3, first.online, [keys[0], keys[2]]));
+    const third = open(release.publicKey);
+    for (const { root } of [first, second, third]) {
+      expect(followRoots(root, third.formerRoots, third.signedRoot)).toEqual(third.root);
+    }
+  });
+
+  it('is not changed by the server, which says what key it does not name', () => {
+    const before = open().signedRoot;
+    const refused = expect.objectContaining({ code: 'ROOT_KEYS' });
+    expect(() => open(generateKeyPair().publicKey)).toThrow(refused);
+    rmSync(join(folder, 'online.pem'));
+    expect(() => open()).toThrow(refused);
+    const online = keyPairFromPem(readFileSync(join(folder, 'online.pem'), 'utf8'));
+    give(made(4, online, [keys[0], keys[1]]));
+    expect(open().root.version).toBe(4);
+    expect(before).not.toEqual(open().signedRoot);
   });
 });
 

@@ -1,29 +1,27 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import type { Membership, Release, Root, Signed, Target, Timestamp } from '@espalier/protocol';
 import {
-  LIMITS,
-  rootSchema,
-  signedSchema,
-  type Membership,
-  type Release,
-  type Root,
-  type Signed,
-  type Target,
-  type Timestamp,
-} from '@espalier/protocol';
-import { payloadBytes, sign, verifySigned, type KeyPair } from '@espalier/trust';
-import { givenKeyPair, keptKeyPair, replaceKey, writePrivately } from './key-files.js';
-import { nextRoot } from './root-document.js';
+  keyIdOf,
+  keysOfRole,
+  publicKeyBase64,
+  sign,
+  signersOf,
+  TrustError,
+  verifySigned,
+  type KeyPair,
+} from '@espalier/trust';
+import { ServerError } from '../errors.js';
+import { givenKeyPair, keptKeyPair, replaceKey } from './key-files.js';
+import { nextRoot, type RootKeys } from './root-document.js';
+import { RootFiles, type KeptRoot } from './root-files.js';
 
 const TIMESTAMP_HOURS = 24;
-const NEXT_ROOT = 'root.next';
+const NEXT_KEY = 'root.next';
 
 /** The server's keys, and the root that says what they may sign. */
 export class Keyring {
   private constructor(
     readonly root: Root,
     readonly signedRoot: Signed,
-    readonly rootKeyId: string,
     readonly online: KeyPair,
     private readonly release: KeyPair | null,
     /** The roots before this one, oldest first, as far back as messages carry them. */
@@ -31,45 +29,40 @@ export class Keyring {
   ) {}
 
   /**
-   * Opens the key folder, making what is missing; with changed keys the root moves on by one version.
-   * A key given as `root.next.pem` becomes the root key: both it and the former one sign that root.
+   * Opens the key folder, making what is missing. A server that keeps the only root key makes the roots:
+   * with changed keys the root moves on by one version, and a key given as `root.next.pem` becomes the
+   * root key, where it and the former one both sign. Any other root is made elsewhere, and taken from
+   * `root.next.json`.
    * @param releaseKeys raw public keys that may sign releases offline
    * @param now milliseconds since 1970
+   * @throws TrustError when a root does not follow from the one before
+   * @throws ServerError ROOT_KEYS when a root made elsewhere does not name a key that this server needs
    */
   static open(
     folder: string,
     options: { selfSign: boolean; releaseKeys: readonly Uint8Array[] },
     now: number,
   ): Keyring {
-    const former = keptKeyPair(folder, 'root');
-    const rootKey = givenKeyPair(folder, NEXT_ROOT) ?? former;
+    const files = new RootFiles(folder);
+    const current = files.takeGiven();
     const online = keptKeyPair(folder, 'online');
     const release = options.selfSign ? keptKeyPair(folder, 'release') : null;
-    const path = join(folder, 'root.json');
-    const kept = existsSync(path)
-      ? signedSchema.parse(JSON.parse(readFileSync(path, 'utf8')))
-      : null;
-    const current = kept ? readOwnRoot(kept) : null;
-    const root = nextRoot(
-      current,
-      {
-        root: rootKey,
-        online,
-        release: [...options.releaseKeys, ...(release ? [release.publicKey] : [])],
-      },
-      now,
-    );
-    const isNew = !kept || root !== current;
-    const signedRoot = isNew ? sign('root', root, [former, rootKey]) : kept;
-    if (isNew) {
-      // A device that was away follows from the root that it knows, one by one.
-      if (kept && current)
-        writePrivately(formerPath(folder, current.version), JSON.stringify(kept));
-      writePrivately(path, JSON.stringify(signedRoot));
-    }
-    if (rootKey !== former) replaceKey(folder, NEXT_ROOT, 'root');
-    const before = formerRoots(folder, root.version);
-    return new Keyring(root, signedRoot, rootKey.keyId, online, release, before);
+    const keys = {
+      online,
+      release: [...options.releaseKeys, ...(release ? [release.publicKey] : [])],
+    };
+    const { root, signed } =
+      current && !keepsRootKey(folder, current.root)
+        ? namingAll(current, keys)
+        : advanced(folder, files, current, keys, now);
+    return new Keyring(root, signed, online, release, files.before(root.version));
+  }
+
+  /** A root key that has signed the root; claim tokens pin it. */
+  get rootKeyId(): string {
+    const [signer] = signersOf(this.signedRoot, keysOfRole(this.root, 'root'));
+    if (signer !== undefined) return signer;
+    throw new TrustError('TRUST_THRESHOLD', 'None of its own root keys has signed the root.');
   }
 
   /** Whether this server signs releases by itself. */
@@ -111,18 +104,47 @@ export class Keyring {
   }
 }
 
-const formerPath = (folder: string, version: number): string =>
-  join(folder, `root.${version}.json`);
-
-function formerRoots(folder: string, version: number): Signed[] {
-  const versions = Array.from({ length: LIMITS.formerRoots }, (_, i) => version - 1 - i).reverse();
-  return versions
-    .map((former) => formerPath(folder, former))
-    .filter((path) => existsSync(path))
-    .map((path) => signedSchema.parse(JSON.parse(readFileSync(path, 'utf8'))));
+/** Whether the folder holds the one key that may sign the next root. */
+function keepsRootKey(folder: string, { roles }: Root): boolean {
+  const held = [givenKeyPair(folder, 'root'), givenKeyPair(folder, NEXT_KEY)];
+  const [only, ...others] = roles.root.keyids;
+  return others.length === 0 && held.some((pair) => pair?.keyId === only);
 }
 
-function readOwnRoot(signed: Signed): Root {
-  const root = rootSchema.parse(JSON.parse(Buffer.from(payloadBytes(signed)).toString('utf8')));
-  return verifySigned(signed, 'root', root);
+/** The root that follows from the server's own keys, kept. */
+function advanced(
+  folder: string,
+  files: RootFiles,
+  current: KeptRoot | null,
+  keys: Omit<RootKeys, 'root'>,
+  now: number,
+): KeptRoot {
+  const former = keptKeyPair(folder, 'root');
+  const rootKey = givenKeyPair(folder, NEXT_KEY) ?? former;
+  const root = nextRoot(current?.root ?? null, { root: rootKey, ...keys }, now);
+  const next =
+    root === current?.root
+      ? current
+      : files.put({ root, signed: sign('root', root, [former, rootKey]) });
+  if (rootKey !== former) replaceKey(folder, NEXT_KEY, 'root');
+  return next;
+}
+
+/** A root made elsewhere, if it names the keys that this server signs with or lets sign. */
+function namingAll(kept: KeptRoot, { online, release }: Omit<RootKeys, 'root'>): KeptRoot {
+  const { roles, version } = kept.root;
+  const refuse = (role: string, publicKey: Uint8Array): never => {
+    throw new ServerError(
+      'ROOT_KEYS',
+      500,
+      `Root ${version} was made elsewhere and does not give the role ${role} to the key ${publicKeyBase64({ publicKey })}; make one that does (\`espalier root make\`), and put it into the key folder as root.next.json.`,
+    );
+  };
+  for (const role of ['target', 'timestamp'] as const) {
+    if (!roles[role].keyids.includes(online.keyId)) refuse(role, online.publicKey);
+  }
+  for (const publicKey of release) {
+    if (!roles.release.keyids.includes(keyIdOf(publicKey))) refuse('release', publicKey);
+  }
+  return kept;
 }

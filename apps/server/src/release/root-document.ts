@@ -1,5 +1,5 @@
 import type { Root } from '@espalier/protocol';
-import { keyIdOf, publicKeyBase64, type KeyPair } from '@espalier/trust';
+import { makeRoot, type KeyPair } from '@espalier/trust';
 
 const ROOT_DAYS = 365;
 
@@ -18,39 +18,17 @@ export interface RootKeys {
  * @param now milliseconds since 1970
  */
 export function nextRoot(current: Root | null, keys: RootKeys, now: number): Root {
-  const release = keys.release.map((publicKey) => ({ keyId: keyIdOf(publicKey), publicKey }));
   // A root without any release key cannot be written: until one is given, the root key stands in.
-  const releasers = release.length > 0 ? release : [keys.root];
-  const role = (pairs: readonly { keyId: string }[]) => ({
-    keyids: pairs.map(({ keyId }) => keyId),
-    threshold: 1,
-  });
-  const content = {
-    keys: Object.fromEntries(
-      [keys.root, keys.online, ...releasers].map((pair) => [
-        pair.keyId,
-        { scheme: 'ed25519' as const, public: publicKeyBase64(pair) },
-      ]),
-    ),
-    roles: {
-      root: role([keys.root]),
-      release: role(releasers),
-      target: role([keys.online]),
-      timestamp: role([keys.online]),
-    },
-  };
-  const halfLife = (ROOT_DAYS * 86_400_000) / 2;
-  if (
-    current &&
-    JSON.stringify({ keys: current.keys, roles: current.roles }) === JSON.stringify(content) &&
-    Date.parse(current.expires) - now > halfLife
-  ) {
-    return current;
-  }
-  return {
-    type: 'root',
-    version: (current?.version ?? 0) + 1,
+  const release = keys.release.length > 0 ? keys.release : [keys.root.publicKey];
+  const next = makeRoot((current?.version ?? 0) + 1, {
+    root: { keys: [keys.root.publicKey], threshold: 1 },
+    release: { keys: release, threshold: 1 },
+    online: keys.online.publicKey,
     expires: new Date(now + ROOT_DAYS * 86_400_000).toISOString(),
-    ...content,
-  };
+  });
+  const halfLife = (ROOT_DAYS * 86_400_000) / 2;
+  const isSame = current && sayingOf(current) === sayingOf(next);
+  return isSame && Date.parse(current.expires) - now > halfLife ? current : next;
 }
+
+const sayingOf = ({ keys, roles }: Root): string => JSON.stringify({ keys, roles });
