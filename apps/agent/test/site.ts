@@ -3,18 +3,22 @@ import { cpSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AgentProcess } from './agent-process.js';
-import { StubServer } from './stub-server.js';
+import { StubServer, type BrokerKind } from './stub-server.js';
 
 /** A profile that an agent of this test run measured, so that not every agent measures for seconds. */
 const measured = join(mkdtempSync(join(tmpdir(), 'espalier-profile-')), 'profile.json');
 const CHANGES_PROFILE = ['--memory-limit-mib', '--storage-limit-mib', '--emulate-slowdown'];
 
 export class Site {
-  readonly server = new StubServer();
+  readonly server: StubServer;
   readonly #agents: AgentProcess[] = [];
 
-  static async open(): Promise<Site> {
-    const site = new Site();
+  private constructor(broker: BrokerKind | undefined) {
+    this.server = new StubServer(broker);
+  }
+
+  static async open(broker?: BrokerKind): Promise<Site> {
+    const site = new Site(broker);
     await site.server.start();
     site.server.context = () => site.#agents.map(({ log }) => log.slice(-4000)).join('\n');
     return site;

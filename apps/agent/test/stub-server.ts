@@ -43,9 +43,12 @@ import {
 import { createClaimToken, publicKeyObject, sign, verifyReport } from '@espalier/trust';
 import mqtt, { type MqttClient } from 'mqtt';
 import { Authority, type TargetSpec } from './authority.js';
+import { startMosquitto } from './mosquitto.js';
 
 const BROKER = fileURLToPath(new URL('../../broker/dist/main.js', import.meta.url));
 const DAY_MS = 86_400_000;
+
+export type BrokerKind = 'our own broker' | 'Mosquitto';
 
 /** One device as the stub sees it. */
 interface Device {
@@ -79,6 +82,10 @@ export class StubServer extends EventEmitter {
   #certificates!: CertificateAuthority;
   readonly #folder = mkdtempSync(join(tmpdir(), 'espalier-stub-'));
   #client!: MqttClient;
+
+  constructor(private readonly brokerKind: BrokerKind = 'our own broker') {
+    super();
+  }
 
   async start(): Promise<void> {
     this.#certificates = await CertificateAuthority.open(
@@ -115,20 +122,12 @@ export class StubServer extends EventEmitter {
   }
 
   async startBroker(): Promise<void> {
-    this.#broker = spawn(process.execPath, [BROKER], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-      env: {
-        ...process.env,
-        ESPALIER_BROKER_PORT: String(this.#brokerPort),
-        ESPALIER_BROKER_CA_FILE: this.#file('ca'),
-        ESPALIER_BROKER_CERT_FILE: this.#file('certificate'),
-        ESPALIER_BROKER_KEY_FILE: this.#file('privateKey'),
-      },
-    });
-    const [line] = (await once(createInterface({ input: this.#broker.stdout! }), 'line')) as [
-      string,
-    ];
-    this.#brokerPort = (JSON.parse(line) as { port: number }).port;
+    const { process: broker, port } =
+      this.brokerKind === 'Mosquitto'
+        ? await startMosquitto(this.#folder, this.#certificates, this.#brokerPort)
+        : await this.#startOwn();
+    this.#broker = broker;
+    this.#brokerPort = port;
     const identity = await clientIdentity(this.#certificates, SERVER_NAME, Date.now());
     this.#client = mqtt.connect(this.#brokerUrl(this.#brokerPort), {
       clientId: SERVER_NAME,
@@ -141,6 +140,21 @@ export class StubServer extends EventEmitter {
     this.#client.on('message', (topic, payload) => this.#receive(topic, payload));
     await new Promise<void>((resolve) => this.#client.once('connect', () => resolve()));
     await this.#client.subscribeAsync(SERVER_FILTER, { qos: 1 });
+  }
+
+  async #startOwn(): Promise<{ process: ChildProcess; port: number }> {
+    const broker = spawn(process.execPath, [BROKER], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: {
+        ...process.env,
+        ESPALIER_BROKER_PORT: String(this.#brokerPort),
+        ESPALIER_BROKER_CA_FILE: this.#file('ca'),
+        ESPALIER_BROKER_CERT_FILE: this.#file('certificate'),
+        ESPALIER_BROKER_KEY_FILE: this.#file('privateKey'),
+      },
+    });
+    const [line] = (await once(createInterface({ input: broker.stdout }), 'line')) as [string];
+    return { process: broker, port: (JSON.parse(line) as { port: number }).port };
   }
 
   async stopBroker(): Promise<void> {
