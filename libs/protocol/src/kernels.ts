@@ -286,6 +286,8 @@ const MOST_STEPS = 12;
 const CALL_WORK = 40_000;
 /** Work of a long chain beyond the short one, so that a call's jitter is small beside it. */
 const CHAIN_WORK = 2_400_000;
+/** Weights of a chain, for a device must hold it several times over while it is made. */
+const MOST_CHAIN_BYTES = 4 * 2 ** 20;
 
 /**
  * Steps of the short and of the long chain that a kernel is timed with; even, for a step and its way
@@ -299,8 +301,8 @@ export function chainSteps(kernel: Kernel): readonly [short: number, long: numbe
   const weighted = kernel.op === 'conv' || kernel.op === 'gemm';
   const depth = weighted ? (kernel.cin / kernel.group) * kernel.cout : kernel.cin * 8;
   const steps = CHAIN_WORK / (CALL_WORK + pixels * kernel.kernel ** 2 * depth);
-  return [
-    SHORT_STEPS,
-    SHORT_STEPS + 2 * Math.max(1, Math.min(MOST_STEPS / 2, Math.round(steps / 2))),
-  ];
+  const bytes = weighted ? 4 * depth * kernel.kernel ** 2 : 0;
+  const most = Math.min(MOST_STEPS, bytes > 0 ? MOST_CHAIN_BYTES / bytes - SHORT_STEPS : Infinity);
+  const periods = Math.min(Math.floor(most / 2), Math.round(steps / 2));
+  return [SHORT_STEPS, SHORT_STEPS + 2 * Math.max(1, periods)];
 }

@@ -40,10 +40,14 @@ export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: nu
   });
 }
 
+/** Room for the places at which later steps begin. */
+const PLACES = 256;
+
 class Chain {
   readonly nodes: NewNode[] = [];
   readonly initializers: Record<string, Tensor> = {};
   private previous: string | null = null;
+  private sequence: Float32Array = new Float32Array(0);
 
   constructor(private readonly int8: boolean) {}
 
@@ -152,17 +156,18 @@ class Chain {
   private weights(shape: readonly number[], cout: number, axis: number): [string, string] {
     const count = shape.reduce((product, dim) => product * dim, 1);
     const at = this.nodes.length;
+    const floats = this.numbers(count + cout, at);
+    const [weights, biases] = [floats.subarray(0, count), floats.subarray(count)];
     if (!this.int8) {
-      const floats = noise(count + cout, at);
       return [
-        this.constant(`weight${at}`, tensorOf('float32', shape, floats.subarray(0, count))),
-        this.constant(`bias${at}`, tensorOf('float32', [cout], floats.subarray(count))),
+        this.constant(`weight${at}`, tensorOf('float32', shape, weights)),
+        this.constant(`bias${at}`, tensorOf('float32', [cout], biases)),
       ];
     }
     const bytes = new Int8Array(count);
-    noise(count, at).forEach((value, index) => (bytes[index] = value * 1270));
+    weights.forEach((value, index) => (bytes[index] = value * 1270));
     const integers = new Int32Array(cout);
-    noise(cout, at).forEach((value, index) => (integers[index] = value * 500));
+    biases.forEach((value, index) => (integers[index] = value * 500));
     const perChannel = (scale: number) =>
       tensorOf('float32', [cout], new Float32Array(cout).fill(scale));
     const weight = this.node(
@@ -184,6 +189,12 @@ class Chain {
       { axis: { int: 0 } },
     );
     return [weight, bias];
+  }
+
+  /** Numbers of one sequence, from another place for each step: steps must differ, and memory is dear. */
+  private numbers(count: number, from: number): Float32Array {
+    if (this.sequence.length < from + count) this.sequence = noise(2 * from + count + PLACES, 0);
+    return this.sequence.subarray(from, from + count);
   }
 
   /** Appends an operator and names its output. */

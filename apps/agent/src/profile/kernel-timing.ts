@@ -2,7 +2,6 @@ import { writeModel } from '@espalier/onnx';
 import { chainSteps, type Kernel, type KernelTime } from '@espalier/protocol';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { contention, threadTimes } from './contention.js';
-import { collectGarbage } from './garbage.js';
 import { chainInput, chainModel, noise } from './kernel-chain.js';
 import { centreDifference, centreOf } from './statistics.js';
 
@@ -19,21 +18,25 @@ const PASSAGES = 3;
 
 /** Fills the caches with other data, by reading so many bytes. */
 export class Caches {
-  private buffer: Buffer | undefined;
+  /** Of a size that changes, for then its memory goes without a collection. */
+  private readonly memory: ArrayBuffer;
 
-  constructor(private readonly bytes: number) {}
+  constructor(private readonly bytes: number) {
+    this.memory = new ArrayBuffer(0, { maxByteLength: bytes });
+  }
 
   fill(): void {
-    this.buffer ??= Buffer.alloc(this.bytes, 1);
+    const isNew = this.memory.byteLength === 0;
+    if (isNew) this.memory.resize(this.bytes);
+    const buffer = Buffer.from(this.memory, 0, this.bytes);
+    if (isNew) buffer.fill(1);
     // A cache displaces its lines at random: a third of them outlives the first passage.
-    for (let passage = 0; passage < PASSAGES; passage++) this.buffer.indexOf(2);
+    for (let passage = 0; passage < PASSAGES; passage++) buffer.indexOf(2);
   }
 
   /** Lets the bytes go: a session is made without them beside it. */
   release(): void {
-    if (this.buffer === undefined) return;
-    this.buffer = undefined;
-    collectGarbage();
+    this.memory.resize(0);
   }
 }
 

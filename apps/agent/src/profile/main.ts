@@ -2,7 +2,7 @@
 import { env } from 'onnxruntime-node';
 import { readConvBlock } from './conv-block.js';
 import { readCpu } from './cpu.js';
-import { collectGarbage } from './garbage.js';
+import { GarbageCollector } from './garbage.js';
 import { Caches, KernelTimer, Probe, timeCall } from './kernel-timing.js';
 import { type Measurement, schedule } from './schedule.js';
 import { type Measured, measuringSettingsSchema } from './settings.js';
@@ -11,6 +11,8 @@ import { measureKernels } from './visits.js';
 const LEAST_RUNS = 7;
 /** Share of the whole time that calls alone are measured for, at each thread count. */
 const CALL_SHARE = 1 / 60;
+/** Milliseconds of calls until the code around them is compiled again. */
+const WARM_MS = 100;
 /** Bytes read to empty the caches: what the last of them holds, at most what may be spent on it. */
 const MOST_FILLING_BYTES = 32 * 2 ** 20;
 
@@ -30,15 +32,20 @@ await timeCall(1, callMs);
 const runtimeBytes = process.memoryUsage.rss();
 const convBlock = await readConvBlock(settings.stateDir);
 
+const garbage = new GarbageCollector();
 const caches = new Caches(Math.min(MOST_FILLING_BYTES, cpu.cacheBytes ?? MOST_FILLING_BYTES));
 let timer: KernelTimer | undefined;
-const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
+const timerOf = async ({ kernel, precision }: Measurement): Promise<KernelTimer> => {
   if (timer?.kernel === kernel && timer.precision === precision) return timer;
-  // One at a time: what the last one held goes before the next is made.
+  // One at a time: what the last one held goes before the next is made, and so does what making leaves
+  // behind, which would be collected while it is timed.
+  const leavesMuch = kernel.weights !== 'near' || (timer && timer.kernel.weights !== 'near');
+  const collect = (): void => (leavesMuch ? garbage.collectAll() : garbage.collect());
   timer = undefined;
-  collectGarbage();
+  collect();
   timer = new KernelTimer(kernel, precision, caches);
-  collectGarbage();
+  collect();
+  if (kernel.weights === 'near' && garbage.takeCold()) await timeCall(1, WARM_MS);
   return timer;
 };
 const { kernels, disturbed } = await measureKernels(
@@ -46,8 +53,8 @@ const { kernels, disturbed } = await measureKernels(
   settings.milliseconds - threads.length * callMs,
   {
     elapsedMs,
-    time: (one, milliseconds) =>
-      timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
+    time: async (one, milliseconds) =>
+      (await timerOf(one)).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
   },
 );
 
