@@ -80,7 +80,8 @@ export function latencyEstimator(
 
 /**
  * Relative error that stays even where every kernel fits: caches and scheduling in a whole model. Nine
- * in ten whole models were within 15 % in the benchmark of predictions, which is this deviation.
+ * in ten whole models were within 15 %, which is this deviation, in the best run of the benchmark of
+ * predictions; runs differ with the state of the machine.
  */
 const WHOLE_MODEL_ERROR = 0.09;
 /** Standard deviations to either side that hold nine in ten. */
