@@ -22,6 +22,7 @@ describe('a bitmap', () => {
         expect([...bitmap.missing()].length).toBe(size - expected.size);
         expect(bitmap.full).toBe(expected.size === size);
       }),
+      { seed: 7 },
     );
   });
 
@@ -32,6 +33,7 @@ describe('a bitmap', () => {
         for (const index of set) bitmap.set(index);
         expect(bitmap.serialise().byteLength).toBeLessThanOrEqual(Math.ceil(size / 8) + 1);
       }),
+      { seed: 7 },
     );
     const inOrder = new Bitmap(65_536);
     for (let index = 0; index < 30_000; index += 1) inOrder.set(index);
@@ -52,6 +54,7 @@ describe('a bitmap', () => {
           }
         },
       ),
+      { seed: 7 },
     );
     expect(() => Bitmap.parse(new Bitmap(9).serialise(), 10)).toThrow(
       expect.objectContaining({ code: 'DELIVERY_BITMAP' }),

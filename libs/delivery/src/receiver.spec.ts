@@ -60,6 +60,7 @@ describe('a manifest', () => {
           expect(sha256(joined)).toBe(manifest.sha256);
         },
       ),
+      { seed: 7 },
     );
   });
 
@@ -105,6 +106,7 @@ describe('a receiver', () => {
           expect(sha256(stored)).toBe(manifest.sha256);
         },
       ),
+      { seed: 7 },
     );
   });
 

@@ -12,6 +12,7 @@ describe('the wait before a new connection', () => {
           expect(fullJitter(attempt, random)).toBe(Math.floor(random * bound));
         },
       ),
+      { seed: 7 },
     );
   });
 });

@@ -353,6 +353,7 @@ describe('a rollout, whatever happens in whatever order', () => {
         expect(count(run.state, null, null).active).toBe(0);
         expect(count(run.state, null, null).reverted).toBe(0);
       }),
+      { seed: 7 },
     );
   });
 
@@ -365,6 +366,7 @@ describe('a rollout, whatever happens in whatever order', () => {
         );
         expect(new Set(orders).size).toBe(orders.length);
       }),
+      { seed: 7 },
     );
   });
 });
@@ -390,6 +392,7 @@ describe('stages', () => {
           expect(upTo).toBe(Math.ceil((percent * updates.length) / 100));
         });
       }),
+      { seed: 7 },
     );
   });
 

@@ -58,6 +58,7 @@ describe('signed documents', () => {
           expect.objectContaining({ code: 'TRUST_THRESHOLD' }),
         );
       }),
+      { seed: 7 },
     );
   });
 

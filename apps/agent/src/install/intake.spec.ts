@@ -127,7 +127,7 @@ describe('an offered target', () => {
           state = next;
         }
       }),
-      { numRuns: 40 },
+      { seed: 7, numRuns: 40 },
     );
   });
 });

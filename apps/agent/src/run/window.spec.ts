@@ -42,6 +42,7 @@ describe('a telemetry window', () => {
           expect(accuracy).toEqual({ labelled: 2 * latencies.length, correct: latencies.length });
         },
       ),
+      { seed: 7 },
     );
   });
 

@@ -88,6 +88,7 @@ describe('integer weights', () => {
           }
         }
       }),
+      { seed: 7 },
     );
   });
 
@@ -111,6 +112,7 @@ describe('integer weights', () => {
           });
         }
       }),
+      { seed: 7 },
     );
   });
 
