@@ -1,4 +1,4 @@
-import { publicKeyBase64, sign } from '@espalier/trust';
+import { sign } from '@espalier/trust';
 import type { Command } from 'commander';
 import {
   addSignature,
@@ -9,10 +9,12 @@ import {
 } from '../api/releases.js';
 import { ago, bytes } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
-import { keyFiles, makeKeyFile, readKeyFiles } from '../signing/key-file.js';
+import { keyFiles, readKeyFiles } from '../signing/key-file.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
+import { addKeygen } from './keygen.js';
 
+/** Releases: made on the server, signed here. */
 export function addReleases(program: Command, context: Context): void {
   const group = program
     .command('releases')
@@ -51,25 +53,11 @@ export function addReleases(program: Command, context: Context): void {
       show(release, options, context, () => releaseText(release, terminal));
     });
 
-  group
-    .command('keygen')
-    .description('makes a release key')
-    .requiredOption('--out <file.pem>', 'new file for the private key')
-    .option('--json', 'print one JSON document')
-    .action(async ({ out, json }: { out: string; json?: boolean }) => {
-      const pair = await makeKeyFile(out);
-      const answer = { file: out, keyId: pair.keyId, publicKey: publicKeyBase64(pair) };
-      if (json) terminal.json(answer);
-      else {
-        terminal.print(
-          [
-            `${out} holds the private key; keep it off the server.`,
-            'Start the server with its public half:',
-            `ESPALIER_RELEASE_KEYS=${answer.publicKey}`,
-          ].join('\n'),
-        );
-      }
-    });
+  addKeygen(group, terminal, 'makes a release key', (file, publicKey) => [
+    `${file} holds the private key; keep it off the server.`,
+    'Start the server with its public half:',
+    `ESPALIER_RELEASE_KEYS=${publicKey}`,
+  ]);
 }
 
 function releasesText(releases: readonly ReleaseView[], terminal: Terminal): string {

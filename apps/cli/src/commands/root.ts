@@ -2,7 +2,6 @@ import {
   addSignature,
   keysOfRole,
   makeRoot,
-  publicKeyBase64,
   sign,
   signersOf,
   type RoleKeys,
@@ -11,9 +10,10 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { CliError } from '../errors.js';
 import { positive, whole } from '../option-values.js';
 import { table, type Terminal } from '../output/terminal.js';
-import { keyFiles, makeKeyFile, readKeyFiles } from '../signing/key-file.js';
+import { keyFiles, readKeyFiles } from '../signing/key-file.js';
 import { readRootFile, writeRootFile, type RootInFile } from '../signing/root-file.js';
 import type { Context } from './context.js';
+import { addKeygen } from './keygen.js';
 
 const DAY_MS = 86_400_000;
 const ROLES = ['root', 'release', 'target', 'timestamp'] as const;
@@ -36,23 +36,17 @@ interface ShowOptions {
   readonly json?: boolean;
 }
 
+/** Roots that say whose keys count, made and signed where their keys are. */
 export function addRoot(program: Command, context: Context): void {
   const group = program
     .command('root')
     .description('roots that are made and signed off the server');
   const { terminal } = context;
 
-  group
-    .command('keygen')
-    .description('makes a root key')
-    .requiredOption('--out <file.pem>', 'new file for the private key')
-    .option('--json', 'print one JSON document')
-    .action(async ({ out, json }: { out: string; json?: boolean }) => {
-      const pair = await makeKeyFile(out);
-      const answer = { file: out, keyId: pair.keyId, publicKey: publicKeyBase64(pair) };
-      if (json) terminal.json(answer);
-      else terminal.print(`${out} holds the private key. Its public half:\n${answer.publicKey}`);
-    });
+  addKeygen(group, terminal, 'makes a root key', (file, publicKey) => [
+    `${file} holds the private key. Its public half:`,
+    publicKey,
+  ]);
 
   group
     .command('make')

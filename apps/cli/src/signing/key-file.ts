@@ -3,7 +3,7 @@ import { generateKeyPair, keyPairFromPem, privateKeyPem, type KeyPair } from '@e
 import { CliError } from '../errors.js';
 
 /**
- * Makes a release key in a new file that its owner alone can read; a file that is there is kept.
+ * Makes a key pair in a new file that its owner alone can read; a file that is there is kept.
  * @throws CliError CLI_OUT
  */
 export async function makeKeyFile(path: string): Promise<KeyPair> {
