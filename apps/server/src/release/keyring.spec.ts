@@ -132,6 +132,25 @@ describe('a root that was made elsewhere', () => {
     expect(open().root.version).toBe(4);
     expect(before).not.toEqual(open().signedRoot);
   });
+
+  it('is left where it was put while it does not name a key of the server, which keeps its root', () => {
+    const before = open().root;
+    give(made(before.version + 1, generateKeyPair(), [keys[0], keys[1]]));
+    for (let start = 0; start < 2; start += 1) {
+      expect(() => open()).toThrow(
+        expect.objectContaining({
+          code: 'ROOT_KEYS',
+          message: expect.stringContaining('root.next.json') as string,
+        }),
+      );
+      expect(existsSync(given)).toBe(true);
+    }
+    rmSync(given);
+    expect(open().root).toEqual(before);
+    const online = keyPairFromPem(readFileSync(join(folder, 'online.pem'), 'utf8'));
+    give(made(before.version + 1, online, [keys[0], keys[1]]));
+    expect(open().root.version).toBe(before.version + 1);
+  });
 });
 
 const versionOf = ({ payload }: Signed): number =>

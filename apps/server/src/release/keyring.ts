@@ -12,7 +12,7 @@ import {
 import { ServerError } from '../errors.js';
 import { givenKeyPair, keptKeyPair, replaceKey } from './key-files.js';
 import { nextRoot, type RootKeys } from './root-document.js';
-import { RootFiles, type KeptRoot } from './root-files.js';
+import { GIVEN_ROOT, RootFiles, type KeptRoot } from './root-files.js';
 
 const TIMESTAMP_HOURS = 24;
 const NEXT_KEY = 'root.next';
@@ -32,7 +32,7 @@ export class Keyring {
    * Opens the key folder, making what is missing. A server that keeps the only root key makes the roots:
    * with changed keys the root moves on by one version, and a key given as `root.next.pem` becomes the
    * root key, where it and the former one both sign. Any other root is made elsewhere, and taken from
-   * `root.next.json`.
+   * `root.next.json`; one that would leave the server without a key that it needs is not taken.
    * @param releaseKeys raw public keys that may sign releases offline
    * @param now milliseconds since 1970
    * @throws TrustError when a root does not follow from the one before
@@ -44,17 +44,31 @@ export class Keyring {
     now: number,
   ): Keyring {
     const files = new RootFiles(folder);
-    const current = files.takeGiven();
     const online = keptKeyPair(folder, 'online');
     const release = options.selfSign ? keptKeyPair(folder, 'release') : null;
     const keys = {
       online,
       release: [...options.releaseKeys, ...(release ? [release.publicKey] : [])],
     };
-    const { root, signed } =
-      current && !keepsRootKey(folder, current.root)
-        ? namingAll(current, keys)
-        : advanced(folder, files, current, keys, now);
+    const current = files.takeGiven((given) => {
+      const unnamed = keepsRootKey(folder, given) ? undefined : unnamedKey(given, keys);
+      if (unnamed === undefined) return;
+      throw new ServerError(
+        'ROOT_KEYS',
+        500,
+        `${GIVEN_ROOT}, root ${given.version}, does not give ${unnamed}, and is not taken; make it anew with that key (\`espalier root make\`), or remove it to go on with the root before.`,
+      );
+    });
+    const isOwn = !current || keepsRootKey(folder, current.root);
+    const unnamed = isOwn ? undefined : unnamedKey(current.root, keys);
+    if (current && unnamed !== undefined) {
+      throw new ServerError(
+        'ROOT_KEYS',
+        500,
+        `Root ${current.root.version} was made elsewhere and does not give ${unnamed}; make the next with that key (\`espalier root make\`), and put it into the key folder as ${GIVEN_ROOT}.`,
+      );
+    }
+    const { root, signed } = isOwn ? advanced(folder, files, current, keys, now) : current;
     return new Keyring(root, signed, online, release, files.before(root.version));
   }
 
@@ -130,21 +144,17 @@ function advanced(
   return next;
 }
 
-/** A root made elsewhere, if it names the keys that this server signs with or lets sign. */
-function namingAll(kept: KeptRoot, { online, release }: Omit<RootKeys, 'root'>): KeptRoot {
-  const { roles, version } = kept.root;
-  const refuse = (role: string, publicKey: Uint8Array): never => {
-    throw new ServerError(
-      'ROOT_KEYS',
-      500,
-      `Root ${version} was made elsewhere and does not give the role ${role} to the key ${publicKeyBase64({ publicKey })}; make one that does (\`espalier root make\`), and put it into the key folder as root.next.json.`,
-    );
-  };
-  for (const role of ['target', 'timestamp'] as const) {
-    if (!roles[role].keyids.includes(online.keyId)) refuse(role, online.publicKey);
-  }
-  for (const publicKey of release) {
-    if (!roles.release.keyids.includes(keyIdOf(publicKey))) refuse('release', publicKey);
-  }
-  return kept;
+/** A key that this server needs, and the role that a root made elsewhere does not give it, in words. */
+function unnamedKey(
+  { roles }: Root,
+  { online, release }: Omit<RootKeys, 'root'>,
+): string | undefined {
+  const needed = [
+    ...(['target', 'timestamp'] as const).map((role) => ({ role, key: online.publicKey })),
+    ...release.map((key) => ({ role: 'release' as const, key })),
+  ];
+  const missing = needed.find(({ role, key }) => !roles[role].keyids.includes(keyIdOf(key)));
+  return (
+    missing && `the role ${missing.role} to the key ${publicKeyBase64({ publicKey: missing.key })}`
+  );
 }

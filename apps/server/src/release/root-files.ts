@@ -10,7 +10,8 @@ export interface KeptRoot {
   readonly signed: Signed;
 }
 
-const GIVEN = 'root.next.json';
+/** Where a root that was made elsewhere is put. */
+export const GIVEN_ROOT = 'root.next.json';
 
 /** The roots in a key folder: `root.json`, those before it, and one that was made elsewhere. */
 export class RootFiles {
@@ -24,11 +25,12 @@ export class RootFiles {
 
   /**
    * The current root, after the one given as `root.next.json` has taken its place, if there is one.
-   * @throws TrustError when that does not follow from the current one
+   * @param check refuses a root that may not take it; then it stays where it was given
+   * @throws TrustError when that does not follow from the current one; whatever `check` throws
    */
-  takeGiven(): KeptRoot | null {
+  takeGiven(check: (given: Root) => void): KeptRoot | null {
     const current = this.current();
-    const signed = this.#read(GIVEN);
+    const signed = this.#read(GIVEN_ROOT);
     if (!signed) return current;
     const root = current ? advanceRoot(current.root, signed) : readOwnRoot(signed);
     // A cut after it had taken its place leaves the same file behind.
@@ -36,11 +38,12 @@ export class RootFiles {
     if (isTaken && signed.payload !== current?.signed.payload) {
       throw new TrustError(
         'TRUST_ROOT_CHAIN',
-        `${GIVEN} is another root of version ${root.version}; make one of version ${root.version + 1} from root.json.`,
+        `${GIVEN_ROOT} is another root of version ${root.version}; make one of version ${root.version + 1} from root.json.`,
       );
     }
+    if (!isTaken) check(root);
     const taken = isTaken ? current : this.put({ root, signed });
-    rmSync(join(this.folder, GIVEN));
+    rmSync(join(this.folder, GIVEN_ROOT));
     return taken;
   }
 
