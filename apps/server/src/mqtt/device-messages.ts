@@ -1,6 +1,7 @@
 import { Injectable, Logger, type OnModuleDestroy } from '@nestjs/common';
 import {
   decodeMessage,
+  LIMITS,
   parseTopic,
   ProtocolError,
   UP_SCHEMAS,
@@ -21,10 +22,12 @@ import { Telemetry } from '../telemetry/telemetry.js';
 import { ShadowOrders } from '../shadow/shadow-orders.js';
 import { ShadowSamples } from '../shadow/shadow-samples.js';
 import { DeviceChannel } from './device-channel.js';
+import { UnderWay } from './under-way.js';
 
 type UpBody<K extends UpKind> = z.infer<(typeof UP_SCHEMAS)[K]>;
 
-const IN_FLIGHT_LIMIT = 5_000;
+/** Telemetry of a few KiB comes in thousands; of the largest messages 256 fit. */
+const BOUNDS = { messages: 5_000, bytes: 256 * LIMITS.controlMessageBytes };
 const WANTS_CHUNKS: readonly InstallState[] = ['accepted', 'downloading'];
 
 /**
@@ -35,7 +38,7 @@ const WANTS_CHUNKS: readonly InstallState[] = ['accepted', 'downloading'];
 @Injectable()
 export class DeviceMessages implements OnModuleDestroy {
   private readonly logger = new Logger('device-messages');
-  private readonly inFlight = new Set<Promise<void>>();
+  private readonly underWay = new UnderWay(BOUNDS);
 
   constructor(
     private readonly database: Database,
@@ -50,18 +53,14 @@ export class DeviceMessages implements OnModuleDestroy {
     private readonly metrics: Metrics,
   ) {}
 
-  /** Takes one message; never throws. Over the bound messages are dropped, and come again. */
+  /** Takes one message; never throws. Beyond the bounds messages are dropped, and come again. */
   receive(topic: string, payload: Uint8Array): void {
-    if (this.inFlight.size >= IN_FLIGHT_LIMIT) {
-      this.metrics.countMessage('unknown', 'dropped');
-      return;
-    }
-    const work = this.take(topic, payload).finally(() => this.inFlight.delete(work));
-    this.inFlight.add(work);
+    if (this.underWay.begin(payload.byteLength, () => this.take(topic, payload))) return;
+    this.metrics.countMessage('unknown', 'dropped');
   }
 
   async onModuleDestroy(): Promise<void> {
-    await Promise.allSettled([...this.inFlight]);
+    await this.underWay.settled();
   }
 
   private async take(topic: string, payload: Uint8Array): Promise<void> {
