@@ -10,19 +10,14 @@ import { RollUp } from '../telemetry/roll-up.js';
 import { RollUps } from '../telemetry/roll-ups.js';
 import { Series } from '../telemetry/series.js';
 import { Metrics } from './metrics.js';
+import { MOST_VARIANTS, VariantGauges, type VariantName } from './variant-gauges.js';
 
 const WINDOW_MS = 5 * 60_000;
-/** Variants told apart; those with the fewest windows are left out. */
-const MOST_VARIANTS = 100;
 
 const countSchema = z.object({ name: z.string(), count: z.coerce.number() });
 const releaseSchema = z.object({ id: z.string(), modelName: z.string() });
 
-const SCRAPE_MS = 1_000;
-
-interface Variant {
-  readonly model: string;
-  readonly variant: string;
+interface Variant extends VariantName {
   readonly rollUp: RollUp;
   readonly estimate: number | null;
   readonly driftDays: number | null;
@@ -31,8 +26,6 @@ interface Variant {
 /** What the fleet does, for Prometheus: read when it is asked for. */
 @Injectable()
 export class FleetMetrics {
-  private read: { readonly at: number; readonly variants: Promise<Variant[]> } | null = null;
-
   constructor(
     { registry }: Metrics,
     private readonly database: Database,
@@ -88,63 +81,45 @@ export class FleetMetrics {
         this.set(channel.connected ? 1 : 0);
       },
     });
-    this.ofVariants(registers);
+    this.ofVariants(registry);
   }
 
   /** Gauges by model and variant, over the last minutes. */
-  private ofVariants(registers: Metrics['registry'][]): void {
-    const gauge = (
-      name: string,
-      help: string,
-      valueOf: (rollUp: RollUp, variant: Variant) => number | null,
-    ): void => {
-      const made: Gauge = new Gauge({
-        ...{ name, help, labelNames: ['model', 'variant'], registers },
-        collect: async () => {
-          const variants = await this.lately();
-          made.reset();
-          for (const one of variants) {
-            const value = valueOf(one.rollUp, one);
-            const { model, variant } = one;
-            if (value !== null) made.set({ model, variant }, value);
-          }
-        },
-      });
-    };
-    gauge('espalier_inferences', 'Inferences of the last five minutes', ({ sums }) => {
-      return sums.inferences;
+  private ofVariants(registry: Metrics['registry']): void {
+    const gauges = new VariantGauges(registry, () => this.variants());
+    gauges.add(
+      'espalier_inferences',
+      'Inferences of the last five minutes',
+      ({ rollUp }) => rollUp.sums.inferences,
+    );
+    gauges.add(
+      'espalier_labelled_items',
+      'Labelled items of the last five minutes',
+      ({ rollUp }) => rollUp.sums.labelled,
+    );
+    gauges.add('espalier_accuracy', 'Share of labelled items that were right', ({ rollUp }) => {
+      const { labelled, correct } = rollUp.sums;
+      return labelled > 0 ? correct / labelled : null;
     });
-    gauge('espalier_labelled_items', 'Labelled items of the last five minutes', ({ sums }) => {
-      return sums.labelled;
-    });
-    gauge('espalier_accuracy', 'Share of labelled items that were right', ({ sums }) => {
-      return sums.labelled > 0 ? sums.correct / sums.labelled : null;
-    });
-    gauge(
+    gauges.add(
       'espalier_accuracy_estimate',
       'Accuracy as estimated from confidence, without labels',
-      (_, { estimate }) => estimate,
+      ({ estimate }) => estimate,
     );
-    gauge(
+    gauges.add(
       'espalier_drift_days',
       'Days in which all devices together would show so much evidence of drift once by chance',
-      (_, { driftDays }) => driftDays,
+      ({ driftDays }) => driftDays,
     );
-    gauge('espalier_latency_p95_seconds', 'p95 of inference latency', ({ sketch }) => {
-      const p95 = sketch?.latencyMs.quantile(0.95) ?? null;
+    gauges.add('espalier_latency_p95_seconds', 'p95 of inference latency', ({ rollUp }) => {
+      const p95 = rollUp.sketch?.latencyMs.quantile(0.95) ?? null;
       return p95 === null ? null : p95 / 1000;
     });
-    gauge('espalier_memory_bytes', 'Largest resident set of an inference process', ({ sums }) => {
-      return sums.rssMaxBytes;
-    });
-  }
-
-  /** One reading for all gauges of a scrape. */
-  private lately(): Promise<Variant[]> {
-    const now = performance.now();
-    if (this.read && now - this.read.at < SCRAPE_MS) return this.read.variants;
-    this.read = { at: now, variants: this.variants() };
-    return this.read.variants;
+    gauges.add(
+      'espalier_memory_bytes',
+      'Largest resident set of an inference process',
+      ({ rollUp }) => rollUp.sums.rssMaxBytes,
+    );
   }
 
   private async variants(): Promise<Variant[]> {
