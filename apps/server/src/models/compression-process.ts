@@ -1,6 +1,6 @@
-import { fork, type ChildProcess } from 'node:child_process';
-import { setPriority } from 'node:os';
+import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { lowerPriority } from './child-priority.js';
 import {
   compressionMessageSchema,
   type CompressionMessage,
@@ -8,7 +8,6 @@ import {
 } from './compression-messages.js';
 
 const WORKER = fileURLToPath(new URL('./compression-worker.js', import.meta.url));
-/** Below the server's own priority, so that the API answers while every core compresses. */
 const PRIORITY = 5;
 const STDERR_KEPT = 4096;
 
@@ -44,7 +43,7 @@ export function runCompression<T extends CompressionTask>(
       return;
     }
     const child = fork(WORKER, [], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
-    lowerPriority(child);
+    lowerPriority(child, PRIORITY);
     let errors = '';
     child.stderr?.on('data', (part: Buffer) => {
       errors = (errors + part.toString('utf8')).slice(-STDERR_KEPT);
@@ -92,13 +91,4 @@ function cancelled({ reason }: AbortSignal): CompressionFailed {
   return reason instanceof DOMException && reason.name === 'TimeoutError'
     ? new CompressionFailed('COMPRESS_TIMEOUT', 'The model took too long to be looked into.')
     : new CompressionFailed('COMPRESS_CANCELLED', 'The compression was cancelled.');
-}
-
-function lowerPriority(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    setPriority(child.pid, PRIORITY);
-  } catch {
-    // The process has ended already; how is told by its close event.
-  }
 }

@@ -1,10 +1,10 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { lowerPriority } from '../models/child-priority.js';
 import { judgeAnswerSchema, type JudgeResult, type JudgeTask } from './judge-messages.js';
 
 const WORKER = fileURLToPath(new URL('./judge-worker.js', import.meta.url));
-/** Below the server's own and that of compressions: what is judged a little later is still right. */
+/** Below that of compressions, too: what is judged a little later is still right. */
 const PRIORITY = 10;
 const STDERR_KEPT = 1024;
 
@@ -63,7 +63,7 @@ export class JudgeProcess {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
     });
-    lowerPriority(child);
+    lowerPriority(child, PRIORITY);
     let errors = '';
     child.stderr?.on('data', (part: Buffer) => {
       errors = (errors + part.toString('utf8')).slice(-STDERR_KEPT);
@@ -92,14 +92,5 @@ export class JudgeProcess {
     if (!waiting) return;
     clearTimeout(waiting.timer);
     how(waiting);
-  }
-}
-
-function lowerPriority(child: ChildProcess): void {
-  if (child.pid === undefined) return;
-  try {
-    setPriority(child.pid, PRIORITY);
-  } catch {
-    // The process has ended already; how is told by its close event.
   }
 }
