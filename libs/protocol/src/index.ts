@@ -1,3 +1,4 @@
+export * from './agreement.js';
 export * from './backoff.js';
 export * from './broker.js';
 export * from './chunk-frame.js';

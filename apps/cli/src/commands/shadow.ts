@@ -1,12 +1,6 @@
+import type { AgreementView, ShadowPolicyView } from '@espalier/protocol';
 import { Option, type Command } from 'commander';
-import {
-  agreement,
-  shadowPolicy,
-  startShadow,
-  stopShadow,
-  type Agreement,
-  type ShadowPolicy,
-} from '../api/shadow.js';
+import { agreement, shadowPolicy, startShadow, stopShadow } from '../api/shadow.js';
 import { positive, share, whole } from '../option-values.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
@@ -93,7 +87,7 @@ export function addShadow(program: Command, context: Context): void {
     });
 }
 
-function policyText({ modelId, policy, waiting }: ShadowPolicy): string {
+function policyText({ modelId, policy, waiting }: ShadowPolicyView): string {
   if (!policy) return `no shadow samples of ${modelId}`;
   const { share: part, perHour, bytesPerSample, bytesPerDay } = policy.sampling;
   const whose = policy.selector === '' ? 'every device' : `devices with ${policy.selector}`;
@@ -104,7 +98,7 @@ function policyText({ modelId, policy, waiting }: ShadowPolicy): string {
   ].join('\n');
 }
 
-function agreementText({ series }: Agreement, by: string, terminal: Terminal): string {
+function agreementText({ series }: AgreementView, by: string, terminal: Terminal): string {
   if (series.length === 0) return 'no shadow samples';
   return table(
     terminal,

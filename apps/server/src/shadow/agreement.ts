@@ -1,4 +1,5 @@
 import { clusteredMean, estimateLevel, meanInterval, shareInterval } from '@espalier/evidence';
+import type { AgreementFigures, AgreementView } from '@espalier/protocol';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { ServerError } from '../errors.js';
@@ -8,13 +9,7 @@ import { fromJson } from '../persistence/json.js';
 import { instantColumn } from '../persistence/sql.js';
 import { startOf } from '../telemetry/resolutions.js';
 import { denseClassSchema } from './judge-messages.js';
-import type {
-  AgreementFigures,
-  AgreementQuery,
-  AgreementView,
-  ShadowSamplePage,
-  ShadowSampleQuery,
-} from './schemas.js';
+import type { AgreementQuery, ShadowSamplePage, ShadowSampleQuery } from './schemas.js';
 import { TALLIED, type Tallied } from './tallies.js';
 
 const DAY_MS = 86_400_000;

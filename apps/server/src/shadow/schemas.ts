@@ -1,4 +1,4 @@
-import { idSchema, instantSchema, samplingSchema, samplingShape } from '@espalier/protocol';
+import { instantSchema, samplingSchema, samplingShape } from '@espalier/protocol';
 import { z } from 'zod';
 
 /** Small inputs in seconds, photographs in some minutes: one a minute at most, sixteen MiB a day. */
@@ -24,21 +24,6 @@ export const shadowRequestSchema = z
   });
 export type ShadowRequest = z.infer<typeof shadowRequestSchema>;
 
-export const shadowPolicySchema = z.object({
-  modelId: idSchema,
-  /** Null: no device is asked for samples of this model. */
-  policy: z
-    .object({
-      selector: z.string(),
-      sampling: z.object(samplingShape),
-      setAt: instantSchema,
-    })
-    .nullable(),
-  /** Samples that wait to be judged. */
-  waiting: z.number().int(),
-});
-export type ShadowPolicyView = z.infer<typeof shadowPolicySchema>;
-
 export const agreementQuerySchema = z.object({
   /** By default the day before `to`, which is by default now; whole UTC hours. */
   from: instantSchema.optional(),
@@ -51,46 +36,6 @@ export const agreementQuerySchema = z.object({
   by: z.enum(['all', 'model', 'release', 'variant', 'device']).default('variant'),
 });
 export type AgreementQuery = z.infer<typeof agreementQuerySchema>;
-
-const interval = z.tuple([z.number(), z.number()]);
-export const agreementFiguresSchema = z.object({
-  devices: z.number().int(),
-  /** Samples that the dense model judged, in all. */
-  judged: z.number().int(),
-  /** How many had the same top class, their share, and its 95 % interval; null: no classes. */
-  agreement: z
-    .object({
-      classified: z.number().int(),
-      agreed: z.number().int(),
-      value: z.number(),
-      interval,
-    })
-    .nullable(),
-  /** Squared distance of the outputs over the dense output's square: its mean; null: classes. */
-  distance: z.object({ compared: z.number().int(), mean: z.number(), interval }).nullable(),
-  /** Samples that could not be judged, and those that the server did not take. */
-  failed: z.number().int(),
-  refused: z.number().int(),
-  /** Samples that devices drew and did not send. */
-  tooLarge: z.number().int(),
-  overBudget: z.number().int(),
-  dropped: z.number().int(),
-});
-export type AgreementFigures = z.infer<typeof agreementFiguresSchema>;
-
-export const agreementSchema = z.object({
-  from: instantSchema,
-  to: instantSchema,
-  series: z.array(
-    z.object({
-      key: z.string(),
-      total: agreementFiguresSchema,
-      /** Hours without samples have no point. */
-      points: z.array(agreementFiguresSchema.extend({ start: instantSchema })),
-    }),
-  ),
-});
-export type AgreementView = z.infer<typeof agreementSchema>;
 
 export const shadowSampleQuerySchema = z.object({
   modelId: z.string().max(128).optional(),

@@ -1,10 +1,16 @@
 import { Injectable } from '@nestjs/common';
-import { samplingSchema, selects, type Sampling, type Selector } from '@espalier/protocol';
+import {
+  samplingSchema,
+  selects,
+  type Sampling,
+  type Selector,
+  type ShadowPolicyView,
+} from '@espalier/protocol';
 import { parseSelector } from '../fleet/selector.js';
 import { Library } from '../models/library.js';
 import { Database } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
-import type { ShadowPolicyView, ShadowRequest } from './schemas.js';
+import type { ShadowRequest } from './schemas.js';
 
 interface Policy {
   readonly selector: string;

@@ -1,3 +1,9 @@
+import {
+  agreementSchema,
+  shadowPolicySchema,
+  type AgreementView,
+  type ShadowPolicyView,
+} from '@espalier/protocol';
 import { Controller, Delete, Get, HttpCode, Param, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { LeastRole } from '../access/least-role.js';
@@ -5,14 +11,10 @@ import { Accepts, AcceptsQuery, Returns, ZodBody, ZodQuery } from '../http/zod.j
 import { Agreement } from './agreement.js';
 import {
   agreementQuerySchema,
-  agreementSchema,
-  shadowPolicySchema,
   shadowRequestSchema,
   shadowSamplePageSchema,
   shadowSampleQuerySchema,
   type AgreementQuery,
-  type AgreementView,
-  type ShadowPolicyView,
   type ShadowRequest,
   type ShadowSamplePage,
   type ShadowSampleQuery,
@@ -20,6 +22,7 @@ import {
 import { ShadowOrders } from './shadow-orders.js';
 import { ShadowPolicies } from './shadow-policies.js';
 
+/** Shadow samples and what the dense models said of them, over HTTP. */
 @ApiTags('telemetry')
 @Controller('api/v1')
 export class ShadowController {
