@@ -6,6 +6,7 @@ import type { AgentProcess } from '../../apps/agent/test/agent-process.js';
 import { model, padded } from '../../apps/agent/test/models.js';
 import { Site } from '../../apps/agent/test/site.js';
 import type { StubServer } from '../../apps/agent/test/stub-server.js';
+import { enveloped, ERROR_LINE, fitting, sendInBatches } from './batches.js';
 import { mutated, spoiltBytes, spoiltValues } from './json-mutations.js';
 import {
   isAlive,
@@ -22,17 +23,14 @@ const BOUND = {
   bound: 'agent: 130 MiB with ONNX Runtime, and 100 messages of 258 KiB, parsed, before collection',
 };
 const DEVICE = 'dev-fuzzed';
-const BATCH = 100;
-const PACKET_BYTES = 258 * 1024;
 const REFUSED = /"msg":"(?:message dropped|target dropped|chunk refused)"/;
 const CODE = /"code":"([A-Z][A-Z_]+)"/;
 /** An install that fails has its code; whatever else is logged as an error has none. */
 const FAILED = /"failure":\{"code":"([A-Z][A-Z_]+)"/;
-const UNCODED = /^\{"level":(?:50|60)/;
 
 /** Spoilt messages of a server to the real agent. */
 export async function fuzzAgent(run: FuzzRun): Promise<Outcome> {
-  const { count, seed, note } = run;
+  const { count, seed } = run;
   const random = seededRandom(seed);
   const tally = new Tally('control-agent', run);
   const site = await Site.open();
@@ -43,20 +41,20 @@ export async function fuzzAgent(run: FuzzRun): Promise<Outcome> {
     await server.reported(1, 'active');
     agent.onLine = (line) => judge(line, tally);
     let generation = 1;
-    for (let sent = 0; sent < count;) {
-      for (const end = Math.min(count, sent + BATCH); sent < end; sent += 1) {
+    await sendInBatches(run, tally, {
+      name: 'agent',
+      send: async () => {
         const [kind, payload] = input(server, generation + 1, random);
-        const bytes = payload.subarray(0, PACKET_BYTES);
+        const bytes = fitting(payload);
         tally.sends(kind, bytes);
         await server.sendBytes(DEVICE, kind, bytes);
-      }
-      generation += 2;
-      if (!(await isServed(server, agent, generation))) {
-        tally.fail(`No answer after ${sent} messages: ${agent.log.slice(-300)}`);
-        break;
-      }
-      if (sent % 1000 === 0) note(`agent: ${sent} sent, ${tally.refusals} refused`);
-    }
+      },
+      isServed: () => {
+        generation += 2;
+        return isServed(server, agent, generation);
+      },
+      log: () => agent.log,
+    });
     const accepted = Math.max(0, count - (await settled(() => tally.refusals)));
     return {
       ...{ target: 'control-agent', seed, inputs: count, accepted },
@@ -74,7 +72,7 @@ function judge(line: string, tally: Tally): void {
   const failure = FAILED.exec(line)?.[1];
   if (REFUSED.test(line) && code !== undefined) tally.refuse(code);
   else if (failure !== undefined && line.includes('"msg":"target taken"')) tally.refuse(failure);
-  else if (UNCODED.test(line) && failure === undefined) tally.fail(line);
+  else if (ERROR_LINE.test(line) && failure === undefined) tally.fail(line);
 }
 
 /** A sound target is taken and becomes active. */
@@ -140,8 +138,3 @@ function chunk(random: Random): Uint8Array {
   });
   return random.next() < 0.3 ? frame : spoiltBytes(frame, random);
 }
-
-const enveloped = (body: object) => ({
-  ...{ v: 1, id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 },
-  body,
-});

@@ -4,6 +4,7 @@ import { UP_KINDS, type UpKind } from '@espalier/protocol';
 import { generateKeyPair, signReport } from '@espalier/trust';
 import { profileOf, ScriptedDevice } from '../../apps/server/test/scripted-device.js';
 import { ServerProcess } from '../../apps/server/test/server-process.js';
+import { enveloped, ERROR_LINE, fitting, sendInBatches } from './batches.js';
 import { mutated, pick } from './json-mutations.js';
 import {
   isAlive,
@@ -20,41 +21,35 @@ const BOUND = {
   bound:
     'server: 250 MiB at rest, 64 MiB of messages under way, and as much again before collection',
 };
-const BATCH = 100;
-const PACKET_BYTES = 258 * 1024;
 const REFUSAL = /"code":"([A-Z][A-Z_]+)"/;
-const UNCODED = /^\{"level":(?:50|60)/;
 
 /** Spoilt messages of a device to the real server, over its real broker. */
 export async function fuzzServer(run: FuzzRun): Promise<Outcome> {
-  const { count, seed, note } = run;
+  const { count, seed } = run;
   const random = seededRandom(seed);
   const tally = new Tally('control-server', run);
   const server = await ServerProcess.start({ LOG_LEVEL: 'warn' });
   server.onLine = (line) => {
     const code = REFUSAL.exec(line)?.[1];
     if (code !== undefined) tally.refuse(code);
-    else if (UNCODED.test(line)) tally.fail(line);
+    else if (ERROR_LINE.test(line)) tally.fail(line);
   };
   try {
     const device = await ScriptedDevice.enrol(server, 'fuzzed');
     const key = generateKeyPair();
     await device.connect(profileOf());
     const messages = soundMessages(device.id, (payload) => signReport(payload as never, key));
-    for (let sent = 0; sent < count;) {
-      for (const end = Math.min(count, sent + BATCH); sent < end; sent += 1) {
+    await sendInBatches(run, tally, {
+      name: 'server',
+      send: async () => {
         const kind = pick(UP_KINDS, random) ?? 'hello';
-        let payload = mutated(enveloped(messages[kind]()), random);
-        if (payload.byteLength > PACKET_BYTES) payload = payload.slice(0, PACKET_BYTES);
+        const payload = fitting(mutated(enveloped(messages[kind]()), random));
         tally.sends(kind, payload);
         await device.raw(kind, Buffer.from(payload));
-      }
-      if (!(await isHeard(device)) || !isAlive(server.pid)) {
-        tally.fail(`No answer after ${sent} messages: ${server.log.slice(-300)}`);
-        break;
-      }
-      if (sent % 1000 === 0) note(`server: ${sent} sent, ${tally.refusals} refused`);
-    }
+      },
+      isServed: async () => (await isHeard(device)) && isAlive(server.pid),
+      log: () => server.log,
+    });
     const servedAfter = await isHeard(device);
     tally.accepted = Math.max(0, count - (await settled(() => tally.refusals)));
     await device.disconnect();
@@ -75,11 +70,6 @@ async function isHeard(device: ScriptedDevice): Promise<boolean> {
   await device.say('hello', { ...hello, profileSha256: null }, id);
   return until(() => device.acks.includes(id), 60);
 }
-
-const enveloped = (body: object) => ({
-  ...{ v: 1, id: randomUUID(), sentAt: new Date().toISOString(), epoch: 1 },
-  body,
-});
 
 /** A sound body of each kind that a device says. */
 function soundMessages(
