@@ -36,6 +36,7 @@ import { Metrics } from './http/metrics.js';
 import { BlobStore } from './models/blob-store.js';
 import { Jobs } from './models/jobs.js';
 import { Library } from './models/library.js';
+import { ModelBounds } from './models/model-bounds.js';
 import { Intake } from './models/intake.js';
 import { Retention } from './models/retention.js';
 import { ModelsController } from './models/models.controller.js';
@@ -64,6 +65,7 @@ import { RolloutTicker } from './rollout/rollout-ticker.js';
 import { RolloutViews } from './rollout/rollout-views.js';
 import { Rollouts } from './rollout/rollouts.js';
 import { RolloutsController } from './rollout/rollouts.controller.js';
+import { TargetSender } from './rollout/target-sender.js';
 import { Agreement } from './shadow/agreement.js';
 import { Judging } from './shadow/judging.js';
 import { RecentAgreement } from './shadow/recent-agreement.js';
@@ -169,6 +171,7 @@ export class AppModule {
         Logins,
         Members,
         Metrics,
+        ModelBounds,
         MqttEdge,
         Offers,
         OpenIdConnect,
@@ -197,6 +200,7 @@ export class AppModule {
         ShadowPolicies,
         ShadowSamples,
         Subjects,
+        TargetSender,
         Telemetry,
         Tokens,
         Webhooks,

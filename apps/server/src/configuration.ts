@@ -90,12 +90,18 @@ export const environmentSchema = z.object({
   LOG_LEVEL: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace']).default('info'),
   /** Largest model that may be uploaded, MiB. */
   MAX_MODEL_MIB: z.coerce.number().int().min(1).max(4096).default(1024),
+  /** Most models kept; none goes by itself, so that a full store takes no more. */
+  MAX_MODELS: z.coerce.number().int().min(1).max(10_000).default(1000),
+  /** Most MiB of the files that they were uploaded with, data included. */
+  MODEL_STORE_MIB: z.coerce.number().int().min(1).max(16_777_216).default(51_200),
   /** Most candidates kept; beyond, the oldest that no plan, release or policy names go. */
   MAX_CANDIDATES: z.coerce.number().int().min(1).max(1_000_000).default(5000),
   /** Most MiB of the files of candidates, likewise. */
   MAX_CANDIDATE_MIB: z.coerce.number().int().min(1).max(16_777_216).default(51_200),
   /** Largest data file that may be uploaded, MiB. */
   MAX_DATASET_MIB: z.coerce.number().int().min(1).max(8192).default(2048),
+  /** Most finished compressions remembered; beyond, the oldest go. What they made stays. */
+  MAX_FINISHED_JOBS: z.coerce.number().int().min(1).max(1_000_000).default(1000),
   /** Compressions at once; each has a process of its own. */
   COMPRESSION_WORKERS: z.coerce.number().int().min(1).max(64).default(1),
   /** Most KiB of chunks sent in a second in all; a broadcast counts once. */
@@ -164,8 +170,11 @@ export function parseConfiguration(environment: Readonly<Record<string, string |
     logLevel: env.LOG_LEVEL,
     maxModelBytes: env.MAX_MODEL_MIB * 2 ** 20,
     maxDatasetBytes: env.MAX_DATASET_MIB * 2 ** 20,
+    maxModels: env.MAX_MODELS,
+    modelStoreBytes: env.MODEL_STORE_MIB * 2 ** 20,
     maxCandidates: env.MAX_CANDIDATES,
     maxCandidateBytes: env.MAX_CANDIDATE_MIB * 2 ** 20,
+    maxFinishedJobs: env.MAX_FINISHED_JOBS,
     compressionWorkers: env.COMPRESSION_WORKERS,
     deliveryRates: {
       total: bytesOrNull(env.DELIVERY_KIB_PER_SECOND),

@@ -25,6 +25,8 @@ export type ServerErrorCode =
   | 'UPLOAD_TOO_LARGE'
   | 'UPLOAD_INCOMPLETE'
   | 'UPLOAD_NAME'
+  | 'MODELS_FULL'
+  | 'MODEL_IN_USE'
   | 'CANDIDATES_FULL'
   | 'JOB_OVER'
   | 'JOB_QUEUE_FULL'

@@ -1,4 +1,5 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jest } from '@jest/globals';
 import type { JobView } from '../src/models/schemas.js';
@@ -27,7 +28,7 @@ describe('models', () => {
   let server: ServerProcess;
 
   beforeAll(async () => {
-    server = await ServerProcess.start({ MAX_MODEL_MIB: '1' });
+    server = await ServerProcess.start({ MAX_MODEL_MIB: '1', MAX_MODELS: '4' });
   });
   afterAll(() => server.dispose());
 
@@ -89,6 +90,10 @@ describe('models', () => {
     }
     times.sort((a, b) => a - b);
     expect(times[Math.floor(times.length * 0.9)]).toBeLessThan(200);
+    expect(await server.call('DELETE', `/api/v1/models/${id}`)).toMatchObject({
+      status: 409,
+      body: { code: 'MODEL_IN_USE' },
+    });
     expect(await server.ok('DELETE', `/api/v1/jobs/${job.id}`)).toMatchObject({
       state: 'cancelled',
     });
@@ -143,5 +148,20 @@ describe('models', () => {
     await reader.cancel();
     expect(seen).toMatch(/event: job\n/);
     expect(seen).toContain('"state":"running"');
+  });
+
+  it('are no more than the store holds, until one is removed with all that was made of it', async () => {
+    const files = (): string[] => readdirSync(join(server.dataDir, 'blobs')).sort();
+    const before = files();
+    await expect(uploadSmall(server, 4)).rejects.toThrow(/507 .*MODELS_FULL/);
+    expect(files()).toEqual(before);
+    const { id } = await uploadSmall(server, 3);
+    expect(await server.call('DELETE', `/api/v1/models/${id}`)).toMatchObject({ status: 204 });
+    expect(await server.call('GET', `/api/v1/models/${id}/candidates`)).toMatchObject({
+      status: 404,
+    });
+    // Model, calibration and evaluation, and a candidate with its artifact.
+    expect(before.length - files().length).toBeGreaterThanOrEqual(4);
+    await uploadSmall(server, 4);
   });
 });

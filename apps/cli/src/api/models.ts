@@ -65,6 +65,9 @@ export const listModels = (api: ApiClient): Promise<{ models: Model[] }> =>
 export const getModel = (api: ApiClient, id: string): Promise<Model> =>
   api.get(pathOf(id), modelSchema);
 
+export const removeModel = (api: ApiClient, id: string): Promise<unknown> =>
+  api.delete(pathOf(id), z.unknown());
+
 export const makeCandidates = (
   api: ApiClient,
   modelId: string,

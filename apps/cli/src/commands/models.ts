@@ -6,6 +6,7 @@ import {
   listModels,
   makeCandidates,
   pushModel,
+  removeModel,
   type Candidate,
   type Model,
 } from '../api/models.js';
@@ -31,6 +32,7 @@ interface CandidateOptions extends ApiOptions {
   seed: number;
 }
 
+/** Models that the server has, and what it makes of them. */
 export function addModels(program: Command, context: Context): void {
   const group = program
     .command('models')
@@ -65,6 +67,13 @@ export function addModels(program: Command, context: Context): void {
     .action(async (id: string, options: ApiOptions) => {
       const model = await getModel(connect(options, context), id);
       show(model, options, context, () => modelText(model, terminal));
+    });
+
+  apiCommand(group, 'remove', 'deletes a model of which no release was made, and its candidates')
+    .argument('<model>')
+    .action(async (id: string, options: ApiOptions) => {
+      await removeModel(connect(options, context), id);
+      show({ removed: id }, options, context, () => `${id} removed`);
     });
 
   apiCommand(group, 'candidates', 'what a model was made into, or can be made into with --make')

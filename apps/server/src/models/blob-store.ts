@@ -74,10 +74,11 @@ export class BlobStore {
     return readFile(this.path(sha256));
   }
 
-  async has(sha256: string): Promise<boolean> {
+  /** Length of a file, bytes; 0 where there is none. */
+  async bytes(sha256: string): Promise<number> {
     return stat(this.path(sha256)).then(
-      () => true,
-      () => false,
+      ({ size }) => size,
+      () => 0,
     );
   }
 

@@ -7,7 +7,7 @@ import { Retention } from './retention.js';
 import type { ModelView } from './schemas.js';
 import { readModelUpload } from './upload.js';
 
-/** Takes uploads in; of one that is refused no file stays. */
+/** Takes models in and lets them go; of one that is refused or removed no file stays. */
 @Injectable()
 export class Intake {
   /** Files of uploads under way, by how many of them. */
@@ -20,7 +20,7 @@ export class Intake {
     @Inject(CONFIGURATION) private readonly configuration: Configuration,
   ) {}
 
-  /** @throws ServerError as readModelUpload does; CompressionFailed as Library.add does */
+  /** @throws ServerError as readModelUpload and Library.add do; CompressionFailed as Library.add does */
   async take(request: FastifyRequest): Promise<ModelView> {
     const stored: string[] = [];
     const onStored = ({ sha256 }: { sha256: string }): void => {
@@ -36,7 +36,17 @@ export class Intake {
         if (others > 0) this.underWay.set(sha256, others);
         else this.underWay.delete(sha256);
       }
-      await this.retention.forget(stored.filter((sha256) => !this.underWay.has(sha256)));
+      await this.forget(stored);
     }
+  }
+
+  /** @throws ServerError as Library.remove does */
+  async remove(id: string): Promise<void> {
+    await this.forget(await this.library.remove(id));
+  }
+
+  /** Files of an upload under way are left to it. */
+  private async forget(hashes: readonly string[]): Promise<void> {
+    await this.retention.forget(hashes.filter((sha256) => !this.underWay.has(sha256)));
   }
 }

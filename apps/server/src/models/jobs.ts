@@ -258,6 +258,7 @@ export class Jobs implements OnApplicationBootstrap, OnModuleDestroy {
     if (count === 0) return;
     const { progress } = await this.get(id);
     this.events.emit({ type: 'job', data: { id, state, stage: state, progress } });
+    await this.retention.forgetJobs();
   }
 }
 

@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import { Injectable } from '@nestjs/common';
 import { compressionReportSchema, type CompressionReport } from '@espalier/compression';
 import { candidateCostsSchema, type CandidateCosts } from '@espalier/tuning';
-import { notFound } from '../errors.js';
+import { notFound, ServerError } from '../errors.js';
 import type { Candidate, Model } from '../generated/prisma/client.js';
-import { Database } from '../persistence/database.js';
+import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
 import { BlobStore, type Blob } from './blob-store.js';
 import { runCompression } from './compression-process.js';
+import { filesOf, ModelBounds } from './model-bounds.js';
 import { candidateSchema, type CandidateView, type ModelView } from './schemas.js';
 
 const INSPECT_MS = 300_000;
@@ -26,11 +27,13 @@ export class Library {
   constructor(
     private readonly database: Database,
     private readonly blobs: BlobStore,
+    private readonly bounds: ModelBounds,
   ) {}
 
   /**
    * Checks and records an uploaded model; the same files under the same name are the same model.
-   * @throws CompressionFailed with the code of what is wrong in the model, the data or the card
+   * @throws ServerError MODELS_FULL; CompressionFailed with the code of what is wrong in the model,
+   *   the data or the card
    */
   async add(name: string, files: ModelFiles): Promise<ModelView> {
     const { model, calibration, evaluation, card } = files;
@@ -44,6 +47,12 @@ export class Library {
     const id = `m-${createHash('sha256').update(identity.join('\n')).digest('hex').slice(0, 16)}`;
     const known = await this.database.read.model.findUnique({ where: { id } });
     if (known) return viewOf(known);
+    const hashes = {
+      sha256: model.sha256,
+      calibrationSha256: calibration.sha256,
+      evaluationSha256: evaluation?.sha256 ?? null,
+    };
+    await this.bounds.refuseFull(hashes);
     const { inspection } = await runCompression(
       {
         type: 'inspect',
@@ -58,10 +67,8 @@ export class Library {
     const data = {
       id,
       name,
-      sha256: model.sha256,
+      ...hashes,
       bytes: model.bytes,
-      calibrationSha256: calibration.sha256,
-      evaluationSha256: evaluation?.sha256 ?? null,
       ...(card === null ? {} : { card: toJson(card) }),
       inspection: toJson(inspection),
       createdAt: new Date(),
@@ -70,6 +77,34 @@ export class Library {
       transaction.model.upsert({ where: { id }, create: data, update: {} }),
     );
     return viewOf(row);
+  }
+
+  /**
+   * Deletes a model with its candidates, jobs and plans, unless something still rests on it.
+   * @returns hashes of the files that they had; others may have the same
+   * @throws ServerError NOT_FOUND, MODEL_IN_USE
+   */
+  remove(id: string): Promise<string[]> {
+    return this.database.write(async (transaction) => {
+      const row = await transaction.model.findUnique({
+        where: { id },
+        include: { candidates: { select: { modelSha256: true, artifactSha256: true } } },
+      });
+      if (!row) throw notFound(`model ${id}`);
+      await refuseInUse(transaction, id);
+      const where = { modelId: id };
+      await transaction.candidate.deleteMany({ where });
+      await transaction.job.deleteMany({ where });
+      await transaction.plan.deleteMany({ where });
+      await transaction.model.delete({ where: { id } });
+      return [
+        ...filesOf(row),
+        ...row.candidates.flatMap(({ modelSha256, artifactSha256 }) => [
+          modelSha256,
+          artifactSha256,
+        ]),
+      ];
+    });
   }
 
   async list(): Promise<{ models: ModelView[] }> {
@@ -112,6 +147,23 @@ export class Library {
       costs: fromJson(candidateCostsSchema, costs),
     }));
   }
+}
+
+async function refuseInUse(
+  { release, job, shadowPolicy }: Transaction,
+  modelId: string,
+): Promise<void> {
+  const state = { in: ['queued', 'running'] };
+  const uses = [
+    [await release.count({ where: { modelId } }), 'releases were made of it, which are kept'],
+    [await job.count({ where: { modelId, state } }), 'it is being compressed; cancel that first'],
+    [
+      await shadowPolicy.count({ where: { modelId } }),
+      'it judges shadow samples; stop these first',
+    ],
+  ] as const;
+  const use = uses.find(([count]) => count > 0);
+  if (use) throw new ServerError('MODEL_IN_USE', 409, `Model ${modelId} stays: ${use[1]}.`);
 }
 
 function viewOf(row: Model): ModelView {

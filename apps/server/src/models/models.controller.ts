@@ -20,6 +20,7 @@ import {
 
 const file = { type: 'string', format: 'binary' };
 
+/** Models, their candidates and the jobs that make these, over HTTP. */
 @ApiTags('models')
 @Controller('api/v1')
 export class ModelsController {
@@ -62,6 +63,13 @@ export class ModelsController {
   @Returns(modelSchema)
   get(@Param('id') id: string): Promise<ModelView> {
     return this.library.get(id);
+  }
+
+  @Delete('models/:id')
+  @LeastRole('operator')
+  @HttpCode(204)
+  remove(@Param('id') id: string): Promise<void> {
+    return this.intake.remove(id);
   }
 
   @Post('models/:id/candidates')

@@ -53,7 +53,7 @@ describe('candidates beyond the bounds', () => {
     }
   }
   const bounded = (maxCandidates: number, maxCandidateBytes = 1e9): Retention =>
-    new Retention(database, blobs, { maxCandidates, maxCandidateBytes });
+    new Retention(database, blobs, { maxCandidates, maxCandidateBytes, maxFinishedJobs: 3 });
   const left = async (): Promise<string[]> =>
     (await database.read.candidate.findMany({ orderBy: { id: 'asc' } })).map(({ id }) => id);
 
@@ -96,6 +96,26 @@ describe('candidates beyond the bounds', () => {
     await expect(bounded(2).refuseFull()).rejects.toMatchObject({ code: 'CANDIDATES_FULL' });
     await expect(bounded(3).refuseFull()).resolves.toBeUndefined();
     expect(await left()).toEqual(['v-0', 'v-1', 'v-2']);
+  });
+
+  it('are forgotten apart from their jobs, of which the last that ended are remembered', async () => {
+    await made(6);
+    await database.write(async ({ job }) => {
+      for (let i = 0; i < 6; i += 1) {
+        const isOver = i < 5;
+        await job.create({
+          data: {
+            ...{ id: `job-${i}`, modelId: 'm-1', kind: 'candidates', request: {}, progress: 1 },
+            ...{ state: isOver ? 'done' : 'running', stage: '', createdAt: new Date(NOW) },
+            finishedAt: isOver ? new Date(NOW + i * 1000) : null,
+          },
+        });
+      }
+    });
+    await bounded(10).forgetJobs();
+    const jobs = await database.read.job.findMany({ orderBy: { id: 'asc' } });
+    expect(jobs.map(({ id }) => id)).toEqual(['job-2', 'job-3', 'job-4', 'job-5']);
+    expect(await left()).toHaveLength(6);
   });
 
   it('leave no file of a refused upload, and every file that a model has', async () => {

@@ -18,11 +18,11 @@ const heldSchema = z.object({
 /** Tables with documents that name candidates, each in quotes; a rollout is always one of a release. */
 const REFERRING = ['Plan', 'Release'] as const;
 
-type Bounds = Pick<Configuration, 'maxCandidates' | 'maxCandidateBytes'>;
+type Bounds = Pick<Configuration, 'maxCandidates' | 'maxCandidateBytes' | 'maxFinishedJobs'>;
 
 /**
  * Keeps what compressions gave within a number and a number of bytes: the oldest candidates go first,
- * and none that a plan, release, rollout or policy names.
+ * and none that a plan, release, rollout or policy names. Jobs that are over go by number alone.
  */
 @Injectable()
 export class Retention {
@@ -74,6 +74,21 @@ export class Retention {
       if (!last || oldest.length < AT_ONCE) return removed;
       after = last;
     }
+  }
+
+  /** Forgets jobs that were over first, beyond the number that is remembered, some at a time. */
+  async forgetJobs(): Promise<void> {
+    const beyond = await this.database.read.job.findMany({
+      where: { finishedAt: { not: null } },
+      orderBy: [{ finishedAt: 'desc' }, { id: 'asc' }],
+      select: { id: true },
+      skip: this.bounds.maxFinishedJobs,
+      take: AT_ONCE,
+    });
+    if (beyond.length === 0) return;
+    await this.database.write((transaction) =>
+      transaction.job.deleteMany({ where: { id: { in: beyond.map(({ id }) => id) } } }),
+    );
   }
 
   /** Deletes files that were taken in and belong to nothing, as those of a refused upload. */

@@ -54,6 +54,10 @@ export class Releases {
     const id = `rel-${randomBytes(6).toString('hex')}`;
     const now = new Date();
     const row = await this.database.write(async (transaction) => {
+      // From here on the release keeps the model; before, somebody may have removed it.
+      if ((await transaction.model.count({ where: { id: modelId } })) === 0) {
+        throw notFound(`model ${modelId}`);
+      }
       const last = await transaction.release.findFirst({
         where: { modelName: model.name },
         orderBy: { version: 'desc' },

@@ -60,9 +60,10 @@ export class LateJoiners {
     return members.filter(({ deviceId }) => !busy.has(deviceId));
   }
 
-  /** Forgets a rollout that has ended. */
-  forget(rolloutId: string): void {
-    this.lookedAt.delete(rolloutId);
-    this.passedOver.delete(rolloutId);
+  /** Forgets all rollouts but these: the others have ended. */
+  keepOnly(rolloutIds: readonly string[]): void {
+    for (const known of [this.lookedAt, this.passedOver]) {
+      for (const id of known.keys()) if (!rolloutIds.includes(id)) known.delete(id);
+    }
   }
 }

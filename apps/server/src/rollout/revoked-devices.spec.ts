@@ -2,8 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { profileOf } from '../../test/scripted-device.js';
+import { parseConfiguration } from '../configuration.js';
 import { BlobStore } from '../models/blob-store.js';
 import { Library } from '../models/library.js';
+import { ModelBounds } from '../models/model-bounds.js';
 import { Database } from '../persistence/database.js';
 import { toJson } from '../persistence/json.js';
 import { migrateSqlite } from '../persistence/migrate-sqlite.js';
@@ -51,7 +53,8 @@ describe('a revoked device', () => {
   it('is no member of a rollout of a plan that was made before', async () => {
     const blobs = await BlobStore.open(join(folder, 'blobs'));
     const assignment = { candidateId: 'v-1', predictedLatencyMs: 1, reasons: [], excluded: [] };
-    const { members, misfits } = await new Members(new Library(database, blobs)).of(
+    const bounds = new ModelBounds(database, blobs, parseConfiguration({}));
+    const { members, misfits } = await new Members(new Library(database, blobs, bounds)).of(
       database.read,
       ['cam-good', 'cam-revoked'].map((deviceId) => ({ deviceId, ...assignment })),
       { 'v-1': { modelSha256: 'b'.repeat(64), expectedAccuracy: null } },

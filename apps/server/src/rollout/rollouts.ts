@@ -12,7 +12,6 @@ import { z } from 'zod';
 import { notFound, ServerError } from '../errors.js';
 import { Devices } from '../fleet/devices.js';
 import { EventStream } from '../http/event-stream.js';
-import { DeviceChannel } from '../mqtt/device-channel.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, jsonText, toJson } from '../persistence/json.js';
 import { DeliveryService } from './delivery.js';
@@ -23,8 +22,8 @@ import { Offers } from './offers.js';
 import { RolloutEvidence } from './rollout-evidence.js';
 import { RolloutStore, type StoredStep } from './rollout-store.js';
 import type { RolloutRequest } from './schemas.js';
+import { TargetSender } from './target-sender.js';
 
-const SENDS_AT_ONCE = 32;
 const FAULTS_KEPT = 10;
 /** A device's generation, and the target that its report is of; nulls: it was never given one. */
 const reportedSchema = z.object({
@@ -53,7 +52,7 @@ export class Rollouts {
     private readonly joiners: LateJoiners,
     private readonly devices: Devices,
     private readonly delivery: DeliveryService,
-    private readonly channel: DeviceChannel,
+    private readonly targets: TargetSender,
     private readonly events: EventStream,
   ) {}
 
@@ -93,15 +92,24 @@ export class Rollouts {
 
   /** Lets time pass for every live rollout, with what its devices measured; takes late ones in. */
   async tick(): Promise<void> {
-    for (const { id, releaseId } of await this.store.live()) {
-      const now = Date.now();
-      const state = await this.store.current(id);
-      for (const member of await this.joiners.of(state, now)) {
-        await this.stepNow(id, { type: 'join', member });
-      }
-      const evidence = await this.evidence.of(state, releaseId, now);
-      await this.stepNow(id, { type: 'tick', ...(evidence ? { evidence } : {}) });
+    const live = await this.store.live();
+    this.joiners.keepOnly(live.map(({ id }) => id));
+    for (const { id, releaseId } of live) {
+      // One rollout that cannot go on must not hold up the halts of the others.
+      await this.tickOne(id, releaseId).catch((cause: unknown) =>
+        this.logger.error({ msg: 'rollout not ticked', rolloutId: id, err: cause }),
+      );
     }
+  }
+
+  private async tickOne(id: string, releaseId: string): Promise<void> {
+    const now = Date.now();
+    const state = await this.store.current(id);
+    for (const member of await this.joiners.of(state, now)) {
+      await this.stepNow(id, { type: 'join', member });
+    }
+    const evidence = await this.evidence.of(state, releaseId, now);
+    await this.stepNow(id, { type: 'tick', ...(evidence ? { evidence } : {}) });
   }
 
   /**
@@ -186,7 +194,7 @@ export class Rollouts {
     const done =
       hello.generation >= offer.target.generation &&
       hello.running?.modelSha256 === offer.target.modelSha256;
-    if (!done) await this.send(deviceId);
+    if (!done) await this.targets.send(deviceId);
   }
 
   /** Sends again what devices at work have on offer, as after a lost broker. */
@@ -198,7 +206,7 @@ export class Rollouts {
       },
       select: { deviceId: true },
     });
-    await this.sendAll(rows.map(({ deviceId }) => deviceId));
+    await this.targets.sendAll(rows.map(({ deviceId }) => deviceId));
   }
 
   /** One step in a transaction of its own, its effects after it. @returns decisions taken */
@@ -268,32 +276,8 @@ export class Rollouts {
         const { status, stage } = state;
         this.events.emit({ type: 'rollout', data: { id: rolloutId, status, stage } });
       }
-      await this.sendAll(toSend);
+      await this.targets.sendAll(toSend);
     };
-  }
-
-  private async sendAll(deviceIds: readonly string[]): Promise<void> {
-    for (let at = 0; at < deviceIds.length; at += SENDS_AT_ONCE) {
-      await Promise.all(deviceIds.slice(at, at + SENDS_AT_ONCE).map((id) => this.send(id)));
-    }
-  }
-
-  /** Sends what is on offer. Failing is no loss: the device asks at its next hello. */
-  private async send(deviceId: string): Promise<void> {
-    try {
-      for (;;) {
-        const times = this.delivery.timesForgotten(deviceId);
-        const offer = await this.delivery.offerTo(deviceId);
-        if (!offer) return;
-        const message = await this.offers.message(offer);
-        // Halted in the meantime: what was read is not on offer any more.
-        if (times !== this.delivery.timesForgotten(deviceId)) continue;
-        await this.channel.publish(deviceId, 'target', message);
-        return;
-      }
-    } catch (cause) {
-      this.logger.warn({ msg: 'target not sent', deviceId, why: String(cause) });
-    }
   }
 
   /** Keeps when a device failed, whatever the rollout, and puts it in quarantine. */
