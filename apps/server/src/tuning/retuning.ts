@@ -20,7 +20,13 @@ import { planInThread, type Planned } from './planning-thread.js';
 import { Plans } from './plans.js';
 import { Policies } from './policies.js';
 import { Proposals } from './proposals.js';
-import { assignmentSchema, type Assignment, type Cause, type PolicyView } from './schemas.js';
+import {
+  assignmentSchema,
+  causeSchema,
+  type Assignment,
+  type Cause,
+  type PolicyView,
+} from './schemas.js';
 import { type Subject, Subjects } from './subjects.js';
 
 const EVERY_MS = 2_000;
@@ -72,8 +78,10 @@ export class Retuning {
     this.working = true;
     try {
       for (const policy of await this.policies.list()) {
-        await this.retune(policy);
-        if (policy.push) await this.proposals.pushOpen(policy.id);
+        // One policy that cannot be planned for must not hold up the others.
+        await this.attend(policy).catch((cause: unknown) =>
+          this.logger.error({ msg: 'policy not planned for', policyId: policy.id, err: cause }),
+        );
       }
     } catch (cause) {
       this.logger.error(cause);
@@ -91,6 +99,11 @@ export class Retuning {
         data: { askedBecause: why },
       }),
     );
+  }
+
+  private async attend(policy: PolicyView): Promise<void> {
+    await this.retune(policy);
+    if (policy.push) await this.proposals.pushOpen(policy.id);
   }
 
   private async retune(policy: PolicyView): Promise<void> {
@@ -236,7 +249,9 @@ export class Retuning {
         ({ deviceId }) => !fresh.has(deviceId),
       );
       changed.push(...left);
-      causes.push(...(before as unknown as Cause[]).filter(({ deviceId }) => !fresh.has(deviceId)));
+      causes.push(
+        ...fromJson(causeSchema.array(), before).filter(({ deviceId }) => !fresh.has(deviceId)),
+      );
       for (const { deviceId } of left) fresh.add(deviceId);
     }
     await transaction.proposal.updateMany({
