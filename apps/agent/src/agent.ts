@@ -1,14 +1,4 @@
-import {
-  decodeMessage,
-  DOWN_SCHEMAS,
-  ProtocolError,
-  rootSchema,
-  type DownKind,
-  type Hello,
-  type Message,
-  type Root,
-  type Telemetry,
-} from '@espalier/protocol';
+import { rootSchema, type Hello, type Root, type Telemetry } from '@espalier/protocol';
 import { seededRandom } from '@espalier/dataset';
 import { payloadBytes, privateKeyPem } from '@espalier/trust';
 import { randomInt, randomUUID } from 'node:crypto';
@@ -27,6 +17,7 @@ import { SlotFiles } from './install/slots.js';
 import { Greeting } from './link/greeting.js';
 import { collectGarbage } from './lean.js';
 import { Link, type Login } from './link/link.js';
+import { ServerMessages } from './link/server-messages.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
 import { Outbox } from './report/outbox.js';
@@ -88,7 +79,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
         greeting.stop();
         installer.disconnected();
       },
-      message: (kind, payload) => receive(kind, payload),
+      message: (kind, payload) => messages.take(kind, payload),
     },
     log,
   );
@@ -139,6 +130,25 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     log,
   });
 
+  const messages = new ServerMessages(
+    {
+      epoch,
+      chunk: (payload) => installer.chunk(payload),
+      target: (message) => installer.offer(message),
+      ack: ({ of }) => {
+        courier.acknowledged(of);
+        samples.acknowledged(of);
+      },
+      shadow: (order) => shadowing.take(order),
+      measure: ({ reason }) => {
+        log.info({ reason }, 'measuring again');
+        measureAgain();
+      },
+    },
+    greeting,
+    log,
+  );
+
   /** Its message has an id before it is kept where it has labels from files, so that they go with it once. */
   function reportWindow(telemetry: Telemetry): void {
     if (!drop) return courier.post('telemetry', telemetry, epoch());
@@ -167,51 +177,6 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       running: runningOf(incumbent.running),
       profileSha256: profiles.sha256,
     };
-  }
-
-  function receive(kind: DownKind, payload: Uint8Array): void {
-    try {
-      if (kind === 'chunk') installer.chunk(payload);
-      else control(kind, payload);
-      greeting.stop();
-    } catch (error) {
-      if (error instanceof ProtocolError) {
-        log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');
-        return;
-      }
-      // As on a full disk; the server gives it again.
-      log.error({ err: error, kind }, 'a message cannot be acted on now');
-      greeting.later();
-    }
-  }
-
-  function control(kind: Exclude<DownKind, 'chunk'>, payload: Uint8Array): void {
-    switch (kind) {
-      case 'target':
-        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.target), (message) =>
-          installer.offer(message),
-        );
-      case 'ack':
-        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.ack), (ack) => {
-          courier.acknowledged(ack.of);
-          samples.acknowledged(ack.of);
-        });
-      case 'shadow':
-        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.shadow), (order) =>
-          shadowing.take(order),
-        );
-      case 'measure':
-        return ofPresentServer(decodeMessage(payload, DOWN_SCHEMAS.measure), ({ reason }) => {
-          log.info({ reason }, 'measuring again');
-          measureAgain();
-        });
-    }
-  }
-
-  /** Heeds a message unless a later server has spoken already. */
-  function ofPresentServer<T>(message: Message<T>, heed: (body: T) => void): void {
-    if (message.epoch >= epoch()) heed(message.body);
-    else log.warn({ epoch: message.epoch, seen: epoch() }, 'message of a former server dropped');
   }
 
   let isToMeasure = false;
