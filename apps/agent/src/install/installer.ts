@@ -17,11 +17,12 @@ import {
 } from '../receive/chunk-store.js';
 import { Download } from '../receive/download.js';
 import { WorkerCallError } from '../run/model-worker.js';
-import type { AgentState, Install, StateStore } from '../store/agent-state.js';
+import type { Install, StateStore } from '../store/agent-state.js';
 import { installBytes, overBudget } from '../verify/budget.js';
+import { Confirmation } from './confirmation.js';
 import { expandable, expandArtifact } from './expand.js';
 import type { Incumbent } from './incumbent.js';
-import { takeTarget } from './intake.js';
+import { rises, takeTarget } from './intake.js';
 import type { Progress } from './progress.js';
 import { contentOf, modelBytes, slotHolding, spareSlot, type SlotFiles } from './slots.js';
 
@@ -61,9 +62,7 @@ export class Installer {
   #turn: Promise<void> | null = null;
   #stopped = false;
   #retry: NodeJS.Timeout | undefined;
-  /** The generation that the server has named since the connection was made. */
-  #confirmed: number | null = null;
-  #wake: (() => void) | null = null;
+  readonly #confirmation = new Confirmation();
 
   constructor(private readonly parts: InstallerParts) {}
 
@@ -82,13 +81,13 @@ export class Installer {
 
   /** Takes a target; one that comes while a model is being loaded waits, and only the newest does. */
   offer(message: TargetMessage): void {
-    const isWaiting = this.#download !== null || this.#wake !== null;
+    const isWaiting = this.#download !== null || this.#confirmation.isAwaited;
     if (this.#turn && !isWaiting) {
       this.#pending = message;
       return;
     }
     this.#consider(message);
-    this.#wake?.();
+    this.#confirmation.wake();
     this.#proceed();
   }
 
@@ -103,7 +102,7 @@ export class Installer {
   }
 
   disconnected(): void {
-    this.#confirmed = null;
+    this.#confirmation.forget();
     this.#download?.pause();
   }
 
@@ -127,7 +126,7 @@ export class Installer {
     this.#stopped = true;
     clearTimeout(this.#retry);
     this.#download?.cancel();
-    this.#wake?.();
+    this.#confirmation.wake();
     await this.parts.incumbent.stop();
   }
 
@@ -184,7 +183,7 @@ export class Installer {
     }
     if (intake.kind === 'known') {
       if (rises(state.value, intake.changes)) state.change(intake.changes);
-      this.#confirmed = state.value.generation;
+      this.#confirmation.named(state.value.generation);
       if (intake.settled) report();
       return;
     }
@@ -192,7 +191,7 @@ export class Installer {
     this.#download?.cancel();
     if (install.state === 'accepted') prepareDownload(downloadDir, message.manifest);
     state.change({ ...changes, install });
-    this.#confirmed = install.generation;
+    this.#confirmation.named(install.generation);
     const { generation, variant, failure } = install;
     log.info({ generation, variantId: variant.id, failure }, 'target taken');
     report();
@@ -281,24 +280,12 @@ export class Installer {
   }
 
   async #activate(install: Install): Promise<void> {
-    if (!(await this.#isConfirmed(install))) return;
-    await this.parts.incumbent.replace(install);
-    removeDownload(this.parts.downloadDir);
-  }
-
-  /**
-   * Waits until the server has named this target on the present connection, so that a device that
-   * was away while its rollout was halted never activates what it had received before.
-   * @returns false when another target came, or the agent stops
-   */
-  async #isConfirmed({ generation }: Install): Promise<boolean> {
+    const { generation } = install;
     const isPresent = (): boolean =>
       !this.#stopped && this.parts.state.value.install?.generation === generation;
-    while (isPresent() && this.#confirmed !== generation) {
-      await new Promise<void>((resolve) => (this.#wake = resolve));
-    }
-    this.#wake = null;
-    return isPresent();
+    if (!(await this.#confirmation.of(generation, isPresent))) return;
+    await this.parts.incumbent.replace(install);
+    removeDownload(this.parts.downloadDir);
   }
 
   async #fail(install: Install, error: unknown): Promise<void> {
@@ -316,9 +303,3 @@ export class Installer {
     this.parts.report();
   }
 }
-
-/** Whether changes raise one of the counters that never fall. */
-const rises = (state: AgentState, changes: Partial<AgentState>): boolean =>
-  (['epoch', 'timestampVersion', 'latestTimeMs'] as const).some(
-    (counter) => (changes[counter] ?? 0) > state[counter],
-  );

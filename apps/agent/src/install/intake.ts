@@ -112,3 +112,9 @@ function installOf(
     receivedBytes: 0,
   };
 }
+
+/** Whether changes raise one of the counters that never fall. */
+export const rises = (state: AgentState, changes: Partial<AgentState>): boolean =>
+  (['epoch', 'timestampVersion', 'latestTimeMs'] as const).some(
+    (counter) => (changes[counter] ?? 0) > state[counter],
+  );
