@@ -15,6 +15,7 @@ import { graphOf } from './graph.js';
 import { shallowCopy } from './message-copy.js';
 import { allNames, modelOf, type Model } from './model.js';
 import { capturedNames, nodeOf, subgraphsOf, type Node } from './node.js';
+import { renameCaptured } from './rename-captured.js';
 import { encodeTensor, type Tensor } from './tensor.js';
 import { sortNodes } from './topology.js';
 import { encodeValueInfo, type Dim } from './value-info.js';
@@ -157,7 +158,9 @@ export class GraphEditor {
       }
       if (subgraphsOf(proto).some((graph) => capturedNames(graph).includes(from))) {
         const writable = this.writable(node);
-        writable.attribute = proto.attribute.map((attribute) => renameIn(attribute, from, to));
+        writable.attribute = proto.attribute.map((attribute) =>
+          renameCaptured(attribute, from, to),
+        );
       }
     }
     if (options.outputs) {
@@ -306,26 +309,4 @@ const byName = (infos: readonly ValueInfoProto[]): Map<string, ValueInfoProto> =
 
 function readsOf(proto: NodeProto): string[] {
   return [...proto.input, ...subgraphsOf(proto).flatMap(capturedNames)].filter((n) => n !== '');
-}
-
-function renameIn(attribute: AttributeProto, from: string, to: string): AttributeProto {
-  const copy = shallowCopy(attribute);
-  if (attribute.g !== undefined) copy.g = renameInGraph(attribute.g, from, to);
-  copy.graphs = attribute.graphs.map((graph) => renameInGraph(graph, from, to));
-  return copy;
-}
-
-function renameInGraph(graph: GraphProto, from: string, to: string): GraphProto {
-  if (!capturedNames(graph).includes(from)) return graph;
-  return shallowCopy(graph, {
-    node: graph.node.map((node) =>
-      shallowCopy(node, {
-        input: node.input.map((input) => (input === from ? to : input)),
-        attribute: node.attribute.map((attribute) => renameIn(attribute, from, to)),
-      }),
-    ),
-    output: graph.output.map((output) =>
-      output.name === from ? shallowCopy(output, { name: to }) : output,
-    ),
-  });
 }
