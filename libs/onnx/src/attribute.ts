@@ -29,6 +29,7 @@ function find(node: Node, name: string): AttributeProto | undefined {
   return node.proto.attribute.find((attribute) => attribute.name === name);
 }
 
+/** Whether a node has an attribute of that name. */
 export function hasAttribute(node: Node, name: string): boolean {
   return find(node, name) !== undefined;
 }
@@ -44,15 +45,18 @@ export function attrInts(node: Node, name: string): number[] | undefined {
   return find(node, name)?.ints.map(Number);
 }
 
+/** A number, or the fallback when the node has none. */
 export function attrFloat(node: Node, name: string, fallback: number): number {
   return find(node, name)?.f ?? fallback;
 }
 
+/** A list of numbers; undefined when the node has none. */
 export function attrFloats(node: Node, name: string): number[] | undefined {
   const floats = find(node, name)?.floats;
   return floats === undefined ? undefined : [...floats];
 }
 
+/** A text, or the fallback when the node has none. */
 export function attrString(node: Node, name: string, fallback: string): string {
   const attribute = find(node, name);
   return attribute === undefined ? fallback : Buffer.from(attribute.s).toString('utf8');

@@ -80,6 +80,7 @@ export function byteLength(dtype: DType, count: number): number {
   return Math.ceil((count * BITS[dtype]) / 8);
 }
 
+/** Whether elements of a type are floating-point numbers. */
 export function isFloat(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64' || dtype === 'float16' || dtype === 'bfloat16';
 }

@@ -7,6 +7,7 @@ import { checkTensor } from './tensor.js';
 import { sortNodes } from './topology.js';
 import { checkWire } from './wire.js';
 
+/** Versions of the default operator domain that are read, the first and the last. */
 export const MIN_OPSET = 9;
 export const MAX_OPSET = 26;
 

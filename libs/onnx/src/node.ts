@@ -33,6 +33,7 @@ export function nodeOf(proto: NodeProto, key: string): Node {
   };
 }
 
+/** The graphs in a node's attributes: branches and bodies of control flow. */
 export function subgraphsOf(proto: NodeProto): GraphProto[] {
   return proto.attribute.flatMap((attribute) =>
     attribute.g === undefined ? attribute.graphs : [attribute.g, ...attribute.graphs],

@@ -22,6 +22,7 @@ export interface ValueInfo {
   readonly ranked: boolean;
 }
 
+/** A graph's input or output as it is declared. */
 export function valueInfoOf(proto: ValueInfoProto): ValueInfo {
   const type = proto.type?.value.case === 'tensorType' ? proto.type.value.value : undefined;
   return {

@@ -86,10 +86,12 @@ export function numbersOf(
   return { ...numbers, ...thresholds(draft.spec.gate) };
 }
 
+/** Variants that were not stopped. */
 export function liveVariants(draft: Draft): string[] {
   return Object.keys(draft.variants).filter((variantId) => !draft.isHalted(variantId));
 }
 
+/** Stages that were begun, the present one among them. */
 export function openedStages(draft: Draft): number[] {
   return Array.from({ length: draft.stage + 1 }, (_, stage) => stage);
 }

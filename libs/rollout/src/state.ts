@@ -88,6 +88,7 @@ export interface Member {
   readonly faultsAt?: readonly number[];
 }
 
+/** Under which devices are counted together. */
 export const tallyKey = (device: Pick<DeviceRecord, 'stage' | 'variantId' | 'status'>): string =>
   `${device.stage}/${device.variantId}/${device.status}`;
 

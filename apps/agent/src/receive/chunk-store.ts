@@ -49,6 +49,7 @@ export function storedBytes(directory: string, artifactSha256: string): number {
   return file ? file.blocks * 512 : 0;
 }
 
+/** Forgets the download, with all that is stored of it. */
 export function removeDownload(directory: string): void {
   rmSync(directory, { recursive: true, force: true });
 }

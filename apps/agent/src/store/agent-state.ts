@@ -15,6 +15,7 @@ import { z } from 'zod';
 import { AgentError } from '../errors.js';
 import { readIfThere, writeAtomically } from './atomic-file.js';
 
+/** The two places for a model: of what runs, and of what is to run or ran before. */
 export const SLOTS = ['a', 'b'] as const;
 export type Slot = (typeof SLOTS)[number];
 

@@ -12,9 +12,11 @@ import { table } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
 
+/** `--role`, of those that the server knows. */
 export const roleOption = (): Option =>
   new Option('--role <role>', 'what it may do').choices(['viewer', 'operator', 'admin']);
 
+/** Who may use the server, and as what. */
 export function addAccounts(program: Command, context: Context): void {
   const group = program.command('accounts').description('who may use the server, and for what');
   const { signal } = context;

@@ -12,6 +12,7 @@ import type { Context } from './context.js';
 
 type Head = NonNullable<Verdict['head']>;
 
+/** Who did what on the server, and whether that record is whole. */
 export function addAudit(program: Command, context: Context): void {
   const group = program.command('audit').description('what was done on the server, and by whom');
   const { terminal } = context;

@@ -13,6 +13,7 @@ interface MosquittoOptions {
   json?: boolean;
 }
 
+/** What a broker other than our own needs to let devices in. */
 export function addBroker(program: Command, { terminal }: Context): void {
   program
     .command('broker')

@@ -47,6 +47,7 @@ const GOALS: Record<Goal['name'], { value: string; what: string }> = {
   'max-accuracy-drop': { value: 'P', what: 'at most this many points of accuracy lost' },
 };
 
+/** Compression here, without a server. */
 export function addCompress(program: Command, context: Context): void {
   const goals: Goal[] = [];
   const command = program

@@ -4,6 +4,7 @@ import { EXIT } from '../exit.js';
 import { whole } from '../option-values.js';
 import type { Context } from './context.js';
 
+/** The main job from end to end, with server, broker and agents on this machine. */
 export function addDemo(program: Command, { terminal, signal, exitWith }: Context): void {
   program
     .command('demo')

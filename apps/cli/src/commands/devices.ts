@@ -21,6 +21,7 @@ import { addBudgetOptions, type BudgetOptions, changedBudget } from './budget-op
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
 
+/** Devices: how they join, what they are and what they may spend. */
 export function addDevices(program: Command, context: Context): void {
   const group = program.command('devices').description('the fleet and its budgets');
   const { terminal } = context;

@@ -16,6 +16,7 @@ interface DoctorOptions extends ApiOptions {
   readonly brokerUrl?: string;
 }
 
+/** Finds what is wrong with a set-up, and says how to mend it. */
 export function addDoctor(program: Command, context: Context): void {
   const { terminal, signal, logins } = context;
   apiCommand(

@@ -9,6 +9,7 @@ import type { Context } from './context.js';
 /** Constants named before the rest is only counted. */
 const COUPLED_SHOWN = 3;
 
+/** What a model costs, and what of it can be cut. */
 export function addInspect(program: Command, { terminal }: Context): void {
   program
     .command('inspect')

@@ -6,6 +6,7 @@ import { readPassword } from '../login/password-input.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
 
+/** Sessions with a server: begun, shown and ended. */
 export function addLogin(program: Command, context: Context): void {
   const { logins, signal } = context;
 

@@ -16,6 +16,7 @@ interface PlanOptions extends ApiOptions {
   readonly show?: string;
 }
 
+/** Which candidate each device would get, and why. */
 export function addPlan(program: Command, context: Context): void {
   apiCommand(program, 'plan', 'which variant each device would get, and why; stores nothing')
     .option('--model <model>', 'the model to plan with')

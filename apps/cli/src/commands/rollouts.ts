@@ -34,6 +34,7 @@ interface OrderOptions extends ApiOptions {
   readonly mode?: 'keep' | 'revert';
 }
 
+/** Rollouts: written, ordered and watched. */
 export function addRollouts(program: Command, context: Context): void {
   const group = program.command('rollouts').description('staged rollouts');
   const { terminal } = context;

@@ -12,6 +12,7 @@ interface CreateOptions extends ApiOptions {
   readonly expiresInDays?: number;
 }
 
+/** Tokens for programs that use the API. */
 export function addTokens(program: Command, context: Context): void {
   const group = program.command('tokens').description('tokens with which programs use the server');
 

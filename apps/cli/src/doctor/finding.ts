@@ -9,12 +9,14 @@ export interface Finding {
   readonly mend: string | null;
 }
 
+/** A check that found nothing wrong. */
 export const good = (check: string, found: string): Finding => ({
   ...{ check, found },
   state: 'good',
   mend: null,
 });
 
+/** A check that found something wrong. @param mend what to do about it */
 export const bad = (check: string, found: string, mend: string): Finding => ({
   ...{ check, found, mend },
   state: 'bad',

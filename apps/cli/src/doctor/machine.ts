@@ -10,6 +10,7 @@ export const LEAST_MEMORY = { agent: 160 * MIB, server: 512 * MIB } as const;
 export const LEAST_DISK = { agent: 100 * MIB, server: 1024 * MIB } as const;
 export type Role = keyof typeof LEAST_MEMORY;
 
+/** Whether Node is new enough. */
 export function checkNode({ nodeVersion }: Surroundings): Finding {
   const [major = 0, minor = 0] = nodeVersion.split('.').map(Number);
   return major > NODE.major || (major === NODE.major && minor >= NODE.minor)
@@ -21,6 +22,7 @@ export function checkNode({ nodeVersion }: Surroundings): Finding {
       );
 }
 
+/** Whether ONNX Runtime loads and computes on this machine. */
 export async function checkRuntime(surroundings: Surroundings): Promise<Finding> {
   try {
     await surroundings.runRuntime();
@@ -34,6 +36,7 @@ export async function checkRuntime(surroundings: Surroundings): Promise<Finding>
   }
 }
 
+/** Whether this process may have the memory that its part needs. */
 export function checkMemory(surroundings: Surroundings, role: Role): Finding {
   const limit = surroundings.memoryBytes();
   const least = LEAST_MEMORY[role];

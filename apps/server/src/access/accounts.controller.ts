@@ -13,6 +13,7 @@ import {
   type AccountView,
 } from './schemas.js';
 
+/** Accounts over HTTP. */
 @ApiTags('access')
 @Controller('api/v1/accounts')
 export class AccountsController {

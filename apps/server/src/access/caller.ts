@@ -30,6 +30,7 @@ export const CalledBy = createParamDecorator((_: unknown, context: ExecutionCont
   throw unauthenticated();
 });
 
+/** What a request without a good token or session is answered with. */
 export const unauthenticated = (): ServerError =>
   new ServerError(
     'UNAUTHENTICATED',

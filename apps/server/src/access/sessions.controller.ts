@@ -18,6 +18,7 @@ import {
 import { noSessionCookie, sessionCookie } from './session-cookie.js';
 import { Tokens } from './tokens.js';
 
+/** Log-in and log-out over HTTP. */
 @ApiTags('access')
 @Controller('api/v1/sessions')
 export class SessionsController {

@@ -13,6 +13,7 @@ import {
 } from './schemas.js';
 import { Tokens } from './tokens.js';
 
+/** Tokens for programs over HTTP. */
 @ApiTags('access')
 @Controller('api/v1/tokens')
 export class TokensController {

@@ -18,6 +18,7 @@ export type AlertState =
 
 export type AlertChange = 'raised' | 'cleared' | null;
 
+/** Where every alert begins. */
 export const QUIET: AlertState = { phase: 'quiet' };
 
 /**

@@ -19,6 +19,7 @@ import {
   type RuleView,
 } from './schemas.js';
 
+/** Alerts and their rules over HTTP. */
 @ApiTags('alerts')
 @Controller('api/v1')
 export class AlertsController {

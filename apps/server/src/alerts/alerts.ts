@@ -94,6 +94,7 @@ async function notice(
   });
 }
 
+/** A stored alert as it is shown. */
 export function alertOf(row: Alert): AlertView {
   return alertSchema.parse({
     ...row,

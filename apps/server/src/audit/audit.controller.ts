@@ -12,6 +12,7 @@ import {
   type AuditVerdict,
 } from './schemas.js';
 
+/** The audit log over HTTP. */
 @ApiTags('access')
 @Controller('api/v1/audit')
 export class AuditController {

@@ -32,6 +32,7 @@ import {
   type DeviceView,
 } from './schemas.js';
 
+/** Devices, how they join and what they may spend, over HTTP. */
 @ApiTags('fleet')
 @Controller('api/v1')
 export class FleetController {

@@ -13,6 +13,7 @@ import {
   type SignatureRequest,
 } from './schemas.js';
 
+/** Releases over HTTP. */
 @ApiTags('releases')
 @Controller('api/v1/releases')
 export class ReleasesController {

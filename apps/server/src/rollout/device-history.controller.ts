@@ -10,6 +10,7 @@ import {
   type DeviceTargets,
 } from './schemas.js';
 
+/** What a device was given, and why, over HTTP. */
 @ApiTags('fleet')
 @Controller('api/v1/devices/:id')
 export class DeviceHistoryController {

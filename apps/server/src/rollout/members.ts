@@ -12,6 +12,7 @@ import { LIVE } from './rollout-store.js';
 
 const DEVICES_AT_ONCE = 500;
 
+/** When a device failed lately, milliseconds since 1970. */
 export const faultsSchema = z.array(z.number());
 
 /** A device of a plan that does not enter the rollout, and why. */

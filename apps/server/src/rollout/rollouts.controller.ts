@@ -26,6 +26,7 @@ import {
   type RolloutView,
 } from './schemas.js';
 
+/** Rollouts, and orders to them, over HTTP. */
 @ApiTags('rollouts')
 @Controller('api/v1/rollouts')
 export class RolloutsController {

@@ -10,6 +10,7 @@ export interface TallyKey {
   readonly deviceId: string;
 }
 
+/** What is counted of samples, each a column of `ShadowTally`. */
 export const TALLIED = [
   'judged',
   'classified',

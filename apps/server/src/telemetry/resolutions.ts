@@ -2,6 +2,7 @@
 export const RESOLUTIONS = ['minute', 'hour', 'day'] as const;
 export type Resolution = (typeof RESOLUTIONS)[number];
 
+/** How long each resolution is, milliseconds. */
 export const LENGTH_MS: Readonly<Record<Resolution, number>> = {
   minute: 60_000,
   hour: 3_600_000,

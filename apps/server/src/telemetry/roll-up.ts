@@ -132,6 +132,7 @@ export const figuresSchema = z.object({
 });
 export type Figures = z.infer<typeof figuresSchema>;
 
+/** Sums as they are shown: shares and means, null where nothing was counted. */
 export function figuresOf({ sums, sketch }: RollUp, estimate: AccuracyEstimate): Figures {
   const { windows, inferences, errors, restarts, labelled, correct, latencyCount } = sums;
   return {

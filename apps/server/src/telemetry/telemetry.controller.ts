@@ -24,6 +24,7 @@ import {
 import { Series } from './series.js';
 import { Telemetry } from './telemetry.js';
 
+/** What devices measured, over HTTP. */
 @ApiTags('telemetry')
 @Controller('api/v1')
 export class TelemetryController {

@@ -12,6 +12,7 @@ import {
   type PlanView,
 } from './schemas.js';
 
+/** Plans over HTTP. */
 @ApiTags('plans')
 @Controller('api/v1/plans')
 export class PlansController {

@@ -23,6 +23,7 @@ import {
   type ProposalView,
 } from './schemas.js';
 
+/** Budgets, policies and proposals over HTTP. */
 @ApiTags('tuning')
 @Controller('api/v1')
 export class TuningController {

@@ -12,6 +12,7 @@ export const ELEMENT_TYPES = [
 ] as const;
 export type ElementType = (typeof ELEMENT_TYPES)[number];
 
+/** Bytes of one element of each type. */
 export const ELEMENT_BYTES: Readonly<Record<ElementType, number>> = {
   int8: 1,
   uint8: 1,
@@ -33,6 +34,7 @@ export interface Segment {
   readonly rowLength: number;
 }
 
+/** Bytes that a segment takes in the file. */
 export const segmentBytes = (segment: Pick<Segment, 'type' | 'count'>): number =>
   segment.count * ELEMENT_BYTES[segment.type];
 

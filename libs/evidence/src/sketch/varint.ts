@@ -56,5 +56,6 @@ export class VarintReader {
   }
 }
 
+/** A sketch that cannot be read. @param why as the end of a sentence */
 export const invalid = (why: string): EvidenceError =>
   new EvidenceError('SKETCH_INVALID', `The sketch cannot be read: ${why}.`);

@@ -13,6 +13,7 @@ export interface AbstractTensor {
   readonly data?: Float64Array | undefined;
 }
 
+/** A value whose elements are not known. @param dims NaN where one is unknown; null: not even the rank is known */
 export function shaped(dtype: DType, dims: readonly number[] | null): AbstractTensor {
   return { dtype, dims };
 }
@@ -25,6 +26,7 @@ export function ofRank(dtype: DType, rank: number): AbstractTensor {
   return shaped(dtype, rank <= MAX_RANK ? new Array<number>(rank).fill(NaN) : null);
 }
 
+/** A value of which nothing is known but its type, if that. */
 export function unknown(dtype: DType = 'undefined'): AbstractTensor {
   return { dtype, dims: null };
 }
@@ -40,6 +42,7 @@ export function known(
   return { dtype, dims, data: held };
 }
 
+/** Whether no value is NaN, which stands for one that is not known. */
 export function areKnown(values: ArrayLike<number>): boolean {
   for (let i = 0; i < values.length; i++) if (Number.isNaN(values[i])) return false;
   return true;

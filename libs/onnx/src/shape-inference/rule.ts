@@ -21,6 +21,7 @@ export function forAll(ops: string, rule: Rule): Rules {
   return Object.fromEntries(ops.split(' ').map((op) => [op, rule]));
 }
 
+/** Dimensions of an input; null: it is absent, or its rank is not known. */
 export function dimsOf(scope: Scope, index: number): readonly number[] | null {
   return scope.input(index)?.dims ?? null;
 }

@@ -4,6 +4,7 @@ import type { RolloutHead } from '../state.js';
 import { judgeAccuracy, type AccuracyNumbers, type EvidenceVerdict } from './accuracy.js';
 import { judgeDeviceShare, type DeviceMetric, type DeviceShareNumbers } from './device-share.js';
 
+/** Metrics that are judged device by device. */
 export const DEVICE_METRICS: readonly DeviceMetric[] = ['latency', 'memory', 'restarts'];
 export type Metric = 'accuracy' | DeviceMetric;
 
