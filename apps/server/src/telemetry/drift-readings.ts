@@ -17,6 +17,9 @@ const MOST_NAMED = 10;
 const FLEET_DEVICES = 2;
 const idSchema = z.object({ id: z.string() });
 
+/** Which devices make the family. */
+type FamilyFilter = RollUpFilter & { readonly deviceId?: string | undefined };
+
 /** What is found of drift in one variant. */
 export interface DriftReading {
   readonly releaseId: string;
@@ -29,7 +32,7 @@ export interface DriftReading {
    */
   readonly days: number;
   readonly restsOn: string;
-  /** Null where devices are chosen by label: a fleet is all of them. */
+  /** Null where devices are chosen: a fleet is all of them. */
   readonly fleet: FleetVerdict | null;
   readonly mostDrifted: readonly DriftSummary[];
 }
@@ -45,7 +48,7 @@ export class DriftReadings {
     private readonly series: Series,
   ) {}
 
-  async of(filter: RollUpFilter, now: Date, heardMs = HEARD_MS): Promise<DriftReading[]> {
+  async of(filter: FamilyFilter, now: Date, heardMs = HEARD_MS): Promise<DriftReading[]> {
     const since = new Date(now.getTime() - Math.max(HEARD_MS, heardMs));
     const family = await this.chosen(await this.streams.since(since), filter);
     const variants = new Map<string, DriftSummary[]>();
@@ -53,7 +56,8 @@ export class DriftReadings {
       const key = `${one.releaseId}/${one.variantId}`;
       variants.set(key, [...(variants.get(key) ?? []), one]);
     }
-    const isWhole = (filter.selector ?? '') === '' && filter.deviceClass === undefined;
+    const { selector = '', deviceClass, deviceId } = filter;
+    const isWhole = selector === '' && deviceClass === undefined && deviceId === undefined;
     return [...variants.values()].flatMap((devices) => {
       const [first] = devices;
       if (!first) return [];
@@ -76,23 +80,16 @@ export class DriftReadings {
   }
 
   /** The same as it is shown, with the stability index of the last hour beside it. */
-  async shown(filter: RollUpFilter, now: Date): Promise<DriftView> {
+  async shown(filter: FamilyFilter, now: Date): Promise<DriftView> {
     const readings = await this.of(filter, now);
     const references = await this.references.ofAll(readings.map(({ variantId }) => variantId));
-    const rows = await this.series.rows('minute', new Date(now.getTime() - HEARD_MS), now, filter);
-    const lately = new Map<string, RollUp>();
-    for (const { releaseId, variantId, body } of rows) {
-      const key = `${releaseId}/${variantId}`;
-      const sum = lately.get(key) ?? new RollUp();
-      sum.mergeStored(body);
-      lately.set(key, sum);
-    }
+    const lately = filter.deviceId === undefined ? await this.lately(filter, now) : null;
     return {
       devices: readings.reduce((sum, { devices }) => sum + devices, 0),
       variants: readings.map(({ mostDrifted, ...reading }) => {
         const { releaseId, variantId } = reading;
         const reference = references.get(variantId) ?? null;
-        const rollUp = lately.get(`${releaseId}/${variantId}`) ?? null;
+        const rollUp = lately?.get(`${releaseId}/${variantId}`) ?? null;
         return {
           ...reading,
           reference: reference && { source: reference.source, samples: reference.samples },
@@ -105,14 +102,28 @@ export class DriftReadings {
     };
   }
 
-  private async chosen(all: DriftSummary[], filter: RollUpFilter): Promise<DriftSummary[]> {
-    const { releaseId, variantId, deviceClass, model } = filter;
+  /** What each variant's devices measured in the last hour. */
+  private async lately(filter: RollUpFilter, now: Date): Promise<Map<string, RollUp>> {
+    const rows = await this.series.rows('minute', new Date(now.getTime() - HEARD_MS), now, filter);
+    const sums = new Map<string, RollUp>();
+    for (const { releaseId, variantId, body } of rows) {
+      const key = `${releaseId}/${variantId}`;
+      const sum = sums.get(key) ?? new RollUp();
+      sum.mergeStored(body);
+      sums.set(key, sum);
+    }
+    return sums;
+  }
+
+  private async chosen(all: DriftSummary[], filter: FamilyFilter): Promise<DriftSummary[]> {
+    const { releaseId, variantId, deviceClass, deviceId, model } = filter;
     const selector = parseSelector(filter.selector ?? '');
     const releases = model === undefined ? null : await this.releasesOf(model);
     const some = all.filter(
       (one) =>
         (releaseId === undefined || one.releaseId === releaseId) &&
         (variantId === undefined || one.variantId === variantId) &&
+        (deviceId === undefined || one.deviceId === deviceId) &&
         (releases === null || releases.has(one.releaseId)),
     );
     if (Object.keys(selector).length === 0 && deviceClass === undefined) return some;

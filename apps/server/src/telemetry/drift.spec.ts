@@ -77,6 +77,12 @@ describe('drift on the server', () => {
     const most = Math.max(drifted!.evidenceDays / 4, variants[0]!.fleet!.evidenceDays / 2);
     expect(reading!.value).toBeCloseTo(most, 6);
     expect(variants[0]!.stabilityIndex).toBeGreaterThan(0.1);
+    // Asked about alone, a device is the whole family.
+    const alone = await server.drifts.shown({ deviceId: usual!.deviceId }, now);
+    expect(alone).toMatchObject({
+      devices: 1,
+      variants: [{ fleet: null, stabilityIndex: null, mostDrifted: [usual] }],
+    });
   });
 
   it('stays where it was, to the byte, over a crash before it was stored', async () => {

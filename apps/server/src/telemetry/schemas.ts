@@ -51,13 +51,9 @@ export const seriesSchema = z.object({
 });
 export type SeriesView = z.infer<typeof seriesSchema>;
 
-export const driftQuerySchema = seriesQuerySchema.pick({
-  model: true,
-  releaseId: true,
-  variantId: true,
-  deviceClass: true,
-  selector: true,
-});
+export const driftQuerySchema = seriesQuerySchema
+  .pick({ model: true, releaseId: true, variantId: true, deviceClass: true, selector: true })
+  .extend({ deviceId: z.string().max(128).optional() });
 export type DriftQuery = z.infer<typeof driftQuerySchema>;
 
 const familySchema = z.enum(FAMILIES).nullable();
@@ -78,7 +74,7 @@ export const driftSchema = z.object({
       reference: z
         .object({ source: z.enum(['calibration', 'evaluation']), samples: z.number() })
         .nullable(),
-      /** All devices together, evidence in days of the fleet; null where chosen by label or class. */
+      /** All devices together, evidence in days of the fleet; null where some were chosen. */
       fleet: z
         .object({
           evidenceDays: z.number(),
@@ -96,7 +92,10 @@ export const driftSchema = z.object({
           at: instantSchema,
         }),
       ),
-      /** Largest population stability index of the last hour: to look at, nothing acts on it. */
+      /**
+       * Largest population stability index of the variant's last hour: to look at, nothing acts on it.
+       * Null of one device.
+       */
       stabilityIndex: z.number().nullable(),
     }),
   ),
