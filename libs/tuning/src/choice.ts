@@ -177,7 +177,7 @@ function rank(
 function chosenBecause(best: Ranked, ranked: readonly Ranked[], measure: QualityMeasure): string[] {
   const fitting = ranked.filter((one) => !one.option.excluded);
   const reasons = [
-    `${qualityText(best.quality, measure)}, the best of ${fitting.length} of ${ranked.length} candidates that keep every hard limit`,
+    `${qualityText(best.quality, measure)}, the best of the ${fitting.length} candidates, of ${ranked.length}, that keep every hard limit`,
   ];
   const above = ranked[ranked.indexOf(best) - 1];
   if (above) {

@@ -220,7 +220,7 @@ function reasonsFor(
     return [`${best} would fit, but the plan's bound on variants leaves it out`];
   }
   const reasons = [
-    `the best of ${count - excluded.length} of ${count} candidates that keep every hard limit`,
+    `the best of the ${count - excluded.length} candidates, of ${count}, that keep every hard limit`,
   ];
   if (given !== best)
     reasons[0] = `shares a variant with other devices: ${loss.toFixed(2)} below its own best, ${best}`;

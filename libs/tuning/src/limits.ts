@@ -134,11 +134,11 @@ export function overrunText(overrun: Overrun): string {
     case 'latencyP95Ms':
       return `needs up to ${milliseconds(needed)}, ${by} ${milliseconds(allowed)}`;
     case 'peakRamBytes':
-      return `needs ${mebibytes(needed)} of memory, ${by} ${mebibytes(allowed)}`;
+      return `needs ${size(needed)} of memory, ${by} ${size(allowed)}`;
     case 'storageBytes':
-      return `needs ${mebibytes(needed)} of storage, ${by} ${mebibytes(allowed)}`;
+      return `needs ${size(needed)} of storage, ${by} ${size(allowed)}`;
     case 'transferBytes':
-      return `sends ${mebibytes(needed)}, ${by} ${mebibytes(allowed)}`;
+      return `sends ${size(needed)}, ${by} ${size(allowed)}`;
     case 'minAccuracy':
       return `reaches an accuracy of ${percent(needed)}, the budget asks for ${percent(allowed)}`;
   }
@@ -149,5 +149,6 @@ function accuracyKept(candidate: Candidate, least: number): boolean {
 }
 
 const milliseconds = (ms: number) => `${ms < 10 ? ms.toFixed(3) : ms.toFixed(1)} ms`;
-const mebibytes = (bytes: number) => `${(bytes / 2 ** 20).toFixed(2)} MiB`;
+const size = (bytes: number) =>
+  bytes < 2 ** 20 ? `${(bytes / 1024).toFixed(1)} KiB` : `${(bytes / 2 ** 20).toFixed(2)} MiB`;
 const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
