@@ -40,6 +40,7 @@ const MAY_IMPORT = {
     'dataset',
     'compression',
     'tuning',
+    'rollout',
     'protocol',
     'trust',
     'delivery',

@@ -4,7 +4,7 @@ import { ApiProblem, CliError } from './errors.js';
 /** What the process ends with. */
 export const EXIT = {
   done: 0,
-  /** A goal could not be met; the best found was still written. */
+  /** A goal was not met, though the best found was still written; or the answer to what was asked is no. */
   goalMissed: 1,
   badInput: 2,
   /** A fault that is not in what was given: the server, the machine, or this program. */
@@ -15,7 +15,10 @@ export const EXIT = {
 /** What each exit code says. */
 export const EXIT_CODES: readonly { readonly code: number; readonly means: string }[] = [
   { code: EXIT.done, means: 'done' },
-  { code: EXIT.goalMissed, means: 'a goal could not be met; the best found was still written' },
+  {
+    code: EXIT.goalMissed,
+    means: 'a goal was not met (the best found was still written), or the answer is no',
+  },
   { code: EXIT.badInput, means: 'something that was given is wrong; nothing was done' },
   { code: EXIT.fault, means: 'the server, the machine or this program failed' },
   { code: EXIT.cancelled, means: 'interrupted' },

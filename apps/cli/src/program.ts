@@ -17,6 +17,7 @@ import { addReleases } from './commands/releases.js';
 import { addRollouts } from './commands/rollouts.js';
 import { addRoot } from './commands/root.js';
 import { addShadow } from './commands/shadow.js';
+import { addTelemetry } from './commands/telemetry.js';
 import { addTokens } from './commands/tokens.js';
 import { addTuning } from './commands/tuning.js';
 import { EXIT_CODES } from './exit.js';
@@ -45,6 +46,7 @@ export function buildProgram(context: Context): Command {
   addRollouts(program, context);
   addRoot(program, context);
   addAlerts(program, context);
+  addTelemetry(program, context);
   addShadow(program, context);
   addDoctor(program, context);
   addBroker(program, context);

@@ -189,8 +189,15 @@ describe('a fleet, driven from the command line', () => {
     );
     const { stdout } = await cli('devices', 'show', deviceId);
     expect(stdout).toContain(`loaded sha256  ${document.variants[0]!.model.sha256}`);
-    expect((await cli('rollouts', 'decisions', rolloutId)).stdout).toMatch(/order.*the walk/);
+    expect((await cli('rollouts', 'decisions', rolloutId)).stdout).toMatch(
+      /draft → running.*order of admin: start.*the walk/,
+    );
     expect(await json('rollouts', 'replay', rolloutId)).toMatchObject({ identical: true });
+    expect(await json('telemetry', 'show', '--hours', '1')).toMatchObject({
+      series: expect.any(Array) as unknown,
+    });
+    const both = await cli('telemetry', 'show', '--device', deviceId, '--model', 'm');
+    expect([both.code, both.stderr]).toEqual([2, expect.stringMatching(/^CLI_USAGE: --device/)]);
   });
 
   it('asks for shadow samples within what is said, shows what they gave, and stops', async () => {

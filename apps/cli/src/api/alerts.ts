@@ -31,14 +31,17 @@ export type AlertRule = z.infer<typeof ruleSchema>;
 
 const alertSchema = z.object({
   id: z.string(),
+  ruleId: z.string(),
   name: z.string(),
   metric: z.string(),
   releaseId: z.string().nullable(),
   variantId: z.string().nullable(),
   state: z.enum(['active', 'cleared']),
   value: z.number(),
+  restsOn: z.string().nullable(),
   raisedAt: instantSchema,
   clearedAt: instantSchema.nullable(),
+  acknowledgedAt: instantSchema.nullable(),
   acknowledgedBy: z.string().nullable(),
 });
 export type Alert = z.infer<typeof alertSchema>;

@@ -4,6 +4,8 @@ import type { ApiClient } from './client.js';
 
 const summarySchema = z.object({
   id: z.string(),
+  model: z.string(),
+  version: z.number(),
   releaseId: z.string(),
   planId: z.string(),
   status: z.string(),
@@ -24,6 +26,14 @@ export const rolloutSchema = summarySchema.extend({
   ),
   haltedVariants: z.array(z.string()),
   evidence: z.record(z.string(), z.record(z.string(), z.unknown())).nullable(),
+  gates: z.array(
+    z.object({
+      rule: z.string(),
+      variantId: z.string().nullable(),
+      verdict: z.string(),
+      numbers: z.record(z.string(), z.unknown()).nullable(),
+    }),
+  ),
   devices: z.array(
     z.object({
       deviceId: z.string(),

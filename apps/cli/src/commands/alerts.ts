@@ -10,6 +10,7 @@ import {
   type AlertRule,
 } from '../api/alerts.js';
 import { number, whole } from '../option-values.js';
+import { ago, duration, milliseconds, percent } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
@@ -46,11 +47,11 @@ export function addAlerts(program: Command, context: Context): void {
       const alert = await acknowledgeAlert(connect(options, context), id);
       show(alert, options, context, () => alertsText([alert], terminal));
     });
-  apiCommand(alerts, 'rules', 'the rules').action(async (options: ApiOptions) => {
+  apiCommand(alerts, 'rules', 'the rules that raise alerts').action(async (options: ApiOptions) => {
     const answer = await listRules(connect(options, context));
     show(answer, options, context, () => rulesText(answer.rules, terminal));
   });
-  apiCommand(alerts, 'add', 'adds a rule')
+  apiCommand(alerts, 'add', 'adds a rule that raises alerts')
     .argument('<name>')
     .addOption(
       new Option('--metric <metric>', 'what it watches')
@@ -95,7 +96,7 @@ export function addAlerts(program: Command, context: Context): void {
           planAgain: options.planAgain ?? false,
         },
       });
-      show(rule, options, context, ({ id }) => id);
+      show(rule, options, context, () => rulesText([rule], terminal));
     });
   apiCommand(alerts, 'remove', 'removes a rule; its alerts are over')
     .argument('<rule>')
@@ -106,29 +107,54 @@ export function addAlerts(program: Command, context: Context): void {
 }
 
 function alertsText(alerts: readonly Alert[], terminal: Terminal): string {
-  if (alerts.length === 0) return 'no alerts';
+  if (alerts.length === 0) return 'No alerts. `espalier alerts add` makes a rule that raises them.';
+  const now = Date.now();
   return table(
     terminal,
-    ['alert', 'rule', 'state', 'value', 'variant', 'raised', 'seen by'],
-    alerts.map(({ id, name, state, value, variantId, raisedAt, acknowledgedBy }) => [
-      ...[id, name, state, String(Number(value.toPrecision(4))), variantId ?? 'fleet', raisedAt],
-      acknowledgedBy ?? '-',
+    ['alert', 'rule', 'state', 'value', 'of', 'rests on', 'raised', 'seen by'],
+    alerts.map((alert) => [
+      ...[alert.id, alert.name, alert.state, valueText(alert.metric, alert.value)],
+      ...[alert.variantId ?? 'the fleet', alert.restsOn ?? ''],
+      ...[ago(alert.raisedAt, now), alert.acknowledgedBy ?? '-'],
     ]),
+    { right: [3], wrap: { 5: 40 } },
   );
 }
 
+/** A value of a metric in its unit. */
+function valueText(metric: string, value: number): string {
+  switch (metric) {
+    case 'accuracy':
+    case 'agreement':
+    case 'silence':
+      return percent(value);
+    case 'latency':
+      return milliseconds(value);
+    case 'memory':
+      return `${value.toFixed(0)} MiB`;
+    case 'drift':
+      return `${short(value)} days`;
+    default:
+      return `${short(value)} an hour`;
+  }
+}
+
+const short = (value: number): string => String(Number(value.toPrecision(3)));
+
 function rulesText(rules: readonly AlertRule[], terminal: Terminal): string {
-  if (rules.length === 0) return 'no alert rules';
+  if (rules.length === 0) return 'No rules. `espalier alerts add` makes one.';
   return table(
     terminal,
-    ['rule', 'name', 'metric', 'raise', 'clear', 'does'],
-    rules.map(({ id, name, metric, raise, clear, actions }) => [
-      ...[id, name, metric, String(raise), String(clear)],
+    ['rule', 'name', 'metric', 'raise', 'clear', 'for', 'devices', 'does'],
+    rules.map(({ id, name, metric, raise, clear, forSeconds, selector, actions }) => [
+      ...[id, name, metric, valueText(metric, raise), valueText(metric, clear)],
+      ...[duration(forSeconds), selector || 'all'],
       [
         ...(actions.webhook ? ['webhook'] : []),
         ...(actions.pauseRollouts ? ['pauses rollouts'] : []),
         ...(actions.planAgain ? ['plans again'] : []),
       ].join(', ') || 'tells',
     ]),
+    { right: [3, 4] },
   );
 }

@@ -6,7 +6,7 @@ import { auditEntries, verifyAudit, type AuditFilter, type Verdict } from '../ap
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { whole } from '../option-values.js';
-import { table } from '../output/terminal.js';
+import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
 
@@ -33,17 +33,7 @@ export function addAudit(program: Command, context: Context): void {
       for await (const entry of auditEntries(connect(options, context), options, 'newest')) {
         if (entries.push(entry) >= options.limit) break;
       }
-      show(entries, options, context, () =>
-        table(
-          terminal,
-          ['#', 'at', 'who', 'what', 'object', 'outcome', 'from'],
-          entries.map(({ seq, at, actor, action, object, outcome, code, address }) => [
-            ...[String(seq), at, actor, action, object],
-            ...[code === null ? outcome : `${outcome}: ${code}`, address ?? 'the server'],
-          ]),
-          { right: [0] },
-        ),
-      );
+      show(entries, options, context, () => entriesText(entries, terminal));
     });
 
   apiCommand(group, 'export', 'the whole log to standard output, a JSON document a line').action(
@@ -62,6 +52,19 @@ export function addAudit(program: Command, context: Context): void {
       if (verdict.fault) context.exitWith(EXIT.goalMissed);
       show(verdict, options, context, verdictText);
     });
+}
+
+function entriesText(entries: readonly AuditEntry[], terminal: Terminal): string {
+  if (entries.length === 0) return 'No such entries.';
+  return table(
+    terminal,
+    ['#', 'at', 'who', 'what', 'object', 'outcome', 'from'],
+    entries.map(({ seq, at, actor, action, object, outcome, code, address }) => [
+      ...[String(seq), at, actor, action, object],
+      ...[code === null ? outcome : `${outcome}: ${code}`, address ?? 'the server'],
+    ]),
+    { right: [0] },
+  );
 }
 
 async function verdictOn(

@@ -47,7 +47,11 @@ export function addDevices(program: Command, context: Context): void {
       );
     });
 
-  apiCommand(group, 'profile', 'the profile of a device, as `compress --device` takes it')
+  apiCommand(
+    group,
+    'profile',
+    'the profile of a device, as one JSON document that `compress --device` takes',
+  )
     .argument('<device>')
     .action(async (id: string, options: ApiOptions) => {
       terminal.json(await profileOf(id, options, context));

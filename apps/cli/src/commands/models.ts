@@ -62,7 +62,7 @@ export function addModels(program: Command, context: Context): void {
     show(answer, options, context, ({ models }) => modelsText(models, terminal));
   });
 
-  apiCommand(group, 'show', 'one model')
+  apiCommand(group, 'show', 'one model: its file, and what it costs')
     .argument('<model>')
     .action(async (id: string, options: ApiOptions) => {
       const model = await getModel(connect(options, context), id);

@@ -11,12 +11,12 @@ import {
   orderRollout,
   previewRollout,
   replayOf,
-  type Decision,
   type Order,
   type Rollout,
   type RolloutSummary,
 } from '../api/rollouts.js';
 import { EXIT } from '../exit.js';
+import { decisionsText, gateEvidence } from '../output/decisions.js';
 import { ago, bytes } from '../output/figures.js';
 import { previewText } from '../output/rollout-preview.js';
 import { showRollout } from '../output/rollout-progress.js';
@@ -77,18 +77,26 @@ export function addRollouts(program: Command, context: Context): void {
     show(answer, options, context, ({ rollouts }) => rolloutsText(rollouts, terminal));
   });
 
-  apiCommand(group, 'show', 'one rollout: its stages and each device')
+  apiCommand(
+    group,
+    'show',
+    'one rollout: its stages, its gates with their evidence, and each device',
+  )
     .argument('<rollout>')
     .action(async (id: string, options: ApiOptions) => {
       const rollout = await getRollout(connect(options, context), id);
       show(rollout, options, context, () => rolloutText(rollout, terminal));
     });
 
-  apiCommand(group, 'decisions', 'every decision so far, and what it rests on')
+  apiCommand(
+    group,
+    'decisions',
+    'every decision so far: from which state to which, why, and on what evidence',
+  )
     .argument('<rollout>')
     .action(async (id: string, options: ApiOptions) => {
       const answer = await decisionsOf(connect(options, context), id);
-      show(answer, options, context, ({ decisions }) => decisions.map(decisionText).join('\n'));
+      show(answer, options, context, ({ decisions }) => decisionsText(decisions, terminal));
     });
 
   apiCommand(group, 'replay', 'plays the log again; exit code 1 unless the same decisions follow')
@@ -160,9 +168,10 @@ function rolloutsText(rollouts: readonly RolloutSummary[], terminal: Terminal): 
   const now = Date.now();
   return table(
     terminal,
-    ['rollout', 'release', 'status', 'made', 'changed'],
-    rollouts.map(({ id, releaseId, status, createdAt, updatedAt }) => [
-      ...[id, releaseId, status, ago(createdAt, now), ago(updatedAt, now)],
+    ['rollout', 'model', 'release', 'status', 'made', 'changed'],
+    rollouts.map(({ id, model, version, releaseId, status, createdAt, updatedAt }) => [
+      ...[id, `${model} v${version}`, releaseId, status],
+      ...[ago(createdAt, now), ago(updatedAt, now)],
     ]),
   );
 }
@@ -184,6 +193,15 @@ function rolloutText(rollout: Rollout, terminal: Terminal): string {
     ]),
     { right: [1, 2] },
   );
+  const gates = table(
+    terminal,
+    ['gate', 'of', 'verdict', 'evidence'],
+    rollout.gates.map(({ rule, variantId, verdict, numbers }) => [
+      ...[rule, variantId ?? 'the stage', verdict === 'wait' ? 'watching' : verdict],
+      gateEvidence(rule, numbers),
+    ]),
+    { wrap: { 3: 60 } },
+  );
   const devices = table(
     terminal,
     ['device', 'variant', 'stage', 'status', 'sent', 'failure'],
@@ -203,11 +221,8 @@ function rolloutText(rollout: Rollout, terminal: Terminal): string {
   return [
     `rollout ${rollout.id} of ${rollout.releaseId}: ${rollout.status}, ${bytes(rollout.bytesSent)} sent`,
     stages,
+    ...(rollout.gates.length > 0 ? [gates] : []),
     devices,
     ...(more > 0 ? [`and ${more} devices more; --json names them all`] : []),
   ].join('\n');
-}
-
-function decisionText({ seq, at, rule, ...rest }: Decision): string {
-  return `${String(seq).padStart(4)}  ${String(at)}  ${String(rule).padEnd(14)} ${JSON.stringify(rest)}`;
 }

@@ -2,6 +2,7 @@ import type { AgreementView, ShadowPolicyView } from '@espalier/protocol';
 import { Option, type Command } from 'commander';
 import { agreement, shadowPolicy, startShadow, stopShadow } from '../api/shadow.js';
 import { positive, share, whole } from '../option-values.js';
+import { percent } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
@@ -107,14 +108,16 @@ function agreementText({ series }: AgreementView, by: string, terminal: Terminal
       const { agreement: same, distance } = total;
       return [
         ...[key, String(total.devices), String(total.judged)],
-        same ? `${percent(same.value)} (${same.interval.map(percent).join(' to ')})` : '-',
+        same
+          ? `${percent(same.value)} (${same.interval.map((end) => percent(end)).join(' to ')})`
+          : '-',
         distance ? `${short(distance.mean)} (${distance.interval.map(short).join(' to ')})` : '-',
         String(total.failed + total.refused),
         String(total.tooLarge + total.overBudget + total.dropped),
       ];
     }),
+    { right: [1, 2, 5, 6] },
   );
 }
 
-const percent = (value: number): string => `${(100 * value).toFixed(1)} %`;
 const short = (value: number): string => String(Number(value.toPrecision(3)));

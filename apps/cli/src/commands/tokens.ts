@@ -34,6 +34,7 @@ export function addTokens(program: Command, context: Context): void {
     async (options: ApiOptions) => {
       const { tokens } = await listTokens(connect(options, context));
       show(tokens, options, context, () => {
+        if (tokens.length === 0) return 'No tokens. `espalier tokens create` makes one.';
         const now = Date.now();
         return table(
           context.terminal,

@@ -68,12 +68,14 @@ export function addTuning(program: Command, context: Context): void {
           ...{ soakSeconds: soak, deviceDeadlineSeconds: deadline },
         },
       });
-      show(policy, options, context, ({ id }) => id);
+      show(policy, options, context, () => policiesText([policy], terminal));
     });
-  apiCommand(policies, 'list', 'the policies').action(async (options: ApiOptions) => {
-    const answer = await listPolicies(connect(options, context));
-    show(answer, options, context, () => policiesText(answer.policies, terminal));
-  });
+  apiCommand(policies, 'list', 'policies, and whether they push by themselves').action(
+    async (options: ApiOptions) => {
+      const answer = await listPolicies(connect(options, context));
+      show(answer, options, context, () => policiesText(answer.policies, terminal));
+    },
+  );
   apiCommand(policies, 'remove', 'ends a policy; what it rolled out stays')
     .argument('<policy>')
     .action(async (id: string, options: ApiOptions) => {
@@ -100,7 +102,7 @@ export function addTuning(program: Command, context: Context): void {
 }
 
 function budgetsText({ budgets }: GroupBudgets, terminal: Terminal): string {
-  if (budgets.length === 0) return 'no budgets but those of single devices';
+  if (budgets.length === 0) return 'No budgets but those of single devices.';
   return table(
     terminal,
     ['devices', 'may spend'],
@@ -109,7 +111,7 @@ function budgetsText({ budgets }: GroupBudgets, terminal: Terminal): string {
 }
 
 function policiesText(policies: readonly Policy[], terminal: Terminal): string {
-  if (policies.length === 0) return 'no policies';
+  if (policies.length === 0) return 'No policies. `espalier policies create` makes one.';
   return table(
     terminal,
     ['policy', 'release', 'devices', 'pushes'],
@@ -121,7 +123,7 @@ function policiesText(policies: readonly Policy[], terminal: Terminal): string {
 }
 
 function proposalsText(proposals: readonly Proposal[], terminal: Terminal): string {
-  if (proposals.length === 0) return 'no proposals';
+  if (proposals.length === 0) return 'No proposals.';
   return table(
     terminal,
     ['proposal', 'state', 'device', 'from', 'to', 'why'],
