@@ -11,6 +11,17 @@ const MAKES_OLD: Readonly<Record<string, readonly string[]>> = {
 };
 /** A rollout over thousands of devices tells of each; what is shown is renewed this often at most. */
 const RENEW_MS = 700;
+/** So long after the last scrolling a list is at rest. */
+const REST_MS = 250;
+/** How often a renewal is put off at most. */
+const MOST_PUT_OFF = 5;
+
+let scrolledAt = -Infinity;
+
+/** Says that a long list is being scrolled: renewals are put off, so that no frame waits for them. */
+export const noteScrolling = (): void => {
+  scrolledAt = performance.now();
+};
 
 let connected = true;
 const listeners = new Set<() => void>();
@@ -27,8 +38,15 @@ export function useLiveUpdates(client: QueryClient): void {
     const source = new EventSource('/api/v1/events');
     const old = new Set<string>();
     let timer: ReturnType<typeof setTimeout> | null = null;
+    let putOff = 0;
     const renew = (): void => {
+      if (performance.now() - scrolledAt < REST_MS && putOff < MOST_PUT_OFF) {
+        putOff += 1;
+        timer = setTimeout(renew, RENEW_MS);
+        return;
+      }
       timer = null;
+      putOff = 0;
       for (const word of old) void client.invalidateQueries({ queryKey: [word] });
       old.clear();
     };

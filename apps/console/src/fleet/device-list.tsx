@@ -2,8 +2,9 @@ import { Text } from '@mantine/core';
 import { useMediaQuery } from '@mantine/hooks';
 import { useQueries, useQuery } from '@tanstack/react-query';
 import { useVirtualizer } from '@tanstack/react-virtual';
-import { useRef } from 'react';
+import { memo, useLayoutEffect, useMemo, useRef } from 'react';
 import { Link } from 'react-router';
+import { noteScrolling } from '../api/live';
 import { PAGE_OF_DEVICES, queries, type FleetFilter } from '../api/queries';
 import type { Device } from '../api/types';
 import { Ago } from '../parts/ago';
@@ -14,7 +15,7 @@ import { Empty, Failed, Waiting } from '../parts/states';
 import { DeviceStateWord, Told } from '../parts/tone';
 
 const ROW = { wide: 52, narrow: 92 } as const;
-const BEYOND = 12;
+const BEYOND = 8;
 
 /** The devices that match, however many: only those in sight are drawn, and only they are asked for. */
 export function DeviceList({ filter }: { filter: FleetFilter }) {
@@ -22,14 +23,18 @@ export function DeviceList({ filter }: { filter: FleetFilter }) {
   const scroller = useRef<HTMLDivElement>(null);
   const first = useQuery(queries.devices(filter, 0));
   const total = first.data?.total ?? 0;
+  const height = narrow ? ROW.narrow : ROW.wide;
   const rows = useVirtualizer({
     count: total,
     getScrollElement: () => scroller.current,
-    estimateSize: () => (narrow ? ROW.narrow : ROW.wide),
+    estimateSize: () => height,
     overscan: BEYOND,
   });
+  // A screen that was turned has rows of another height; the list asks for it only once.
+  useLayoutEffect(() => rows.measure(), [rows, height]);
   const items = rows.getVirtualItems();
   const pages = [...new Set(items.map(({ index }) => Math.floor(index / PAGE_OF_DEVICES)))];
+  const releaseNames = useReleaseNames();
   const answers = useQueries({ queries: pages.map((page) => queries.devices(filter, page)) });
   const deviceAt = (index: number): Device | undefined => {
     const at = pages.indexOf(Math.floor(index / PAGE_OF_DEVICES));
@@ -55,11 +60,19 @@ export function DeviceList({ filter }: { filter: FleetFilter }) {
             </div>
           ))}
         </div>
-        <div className="device-scroller" ref={scroller} tabIndex={0} role="rowgroup">
+        <div
+          className="device-scroller"
+          ref={scroller}
+          tabIndex={0}
+          role="rowgroup"
+          onScroll={noteScrolling}
+        >
           <div style={{ height: rows.getTotalSize(), position: 'relative' }} role="presentation">
-            {items.map(({ key, index, start, size }) => (
-              <DeviceRow key={key} {...{ index, start, size }} device={deviceAt(index)} />
-            ))}
+            {items.map(({ key, index, start, size }) => {
+              const device = deviceAt(index);
+              const release = releaseNames.get(device?.running?.releaseId ?? '');
+              return <DeviceRow key={key} {...{ device, release, index, start, size }} />;
+            })}
           </div>
         </div>
       </div>
@@ -70,13 +83,29 @@ export function DeviceList({ filter }: { filter: FleetFilter }) {
   );
 }
 
-function DeviceRow({
+/** `model v2` of each release that was rolled out. */
+function useReleaseNames(): ReadonlyMap<string, string> {
+  const { data } = useQuery(queries.rollouts());
+  return useMemo(
+    () =>
+      new Map(
+        data?.rollouts.map(({ releaseId, model, version }) => [releaseId, `${model} v${version}`]),
+      ),
+    [data],
+  );
+}
+
+/** Drawn anew when it shows something else, not for every row that scrolling brings. */
+const DeviceRow = memo(function DeviceRow({
   device,
+  release,
   index,
   start,
   size,
 }: {
   device: Device | undefined;
+  /** What the release that it runs is called. */
+  release: string | undefined;
   index: number;
   start: number;
   size: number;
@@ -107,12 +136,13 @@ function DeviceRow({
       <div role="cell" className="cell-budget">
         <BudgetText budget={budget} />
       </div>
-      <div role="cell" className="cell-running mono">
-        {running ? running.variantId : <span className="soft">nothing</span>}
+      <div role="cell" className="cell-running">
+        {running ? release : <span className="soft">nothing</span>}
+        {running && <span className="soft small mono">{running.variantId}</span>}
       </div>
       <div role="cell" className="cell-seen">
         {seenAt ? <Ago at={seenAt} /> : 'never'}
       </div>
     </div>
   );
-}
+});
