@@ -1,23 +1,11 @@
-import { Link } from 'react-router';
 import type { RolloutSummary } from '../api/types';
-import { Ago } from '../parts/ago';
 import { DataTable, type Column } from '../parts/data-table';
 import { Empty } from '../parts/states';
-import { RolloutWord } from '../parts/tone';
+import { ROLLOUT_COLUMNS } from '../rollouts/rollout-columns';
 
 const SHOWN = 6;
-const COLUMNS: readonly Column<RolloutSummary>[] = [
-  {
-    name: 'Model',
-    show: ({ id, model, version }) => (
-      <Link to={`/rollouts/${id}`}>
-        {model} v{version}
-      </Link>
-    ),
-  },
-  { name: 'Status', show: ({ status }) => <RolloutWord status={status} /> },
-  { name: 'Changed', show: ({ updatedAt }) => <Ago at={updatedAt} /> },
-];
+const { model, status, changed } = ROLLOUT_COLUMNS;
+const COLUMNS: readonly Column<RolloutSummary>[] = [model, status, changed];
 
 /** The newest rollouts. */
 export function RunningRollouts({ rollouts }: { rollouts: readonly RolloutSummary[] }) {

@@ -3,28 +3,12 @@ import { useQuery } from '@tanstack/react-query';
 import { Link } from 'react-router';
 import { queries } from '../api/queries';
 import type { RolloutSummary } from '../api/types';
-import { Ago } from '../parts/ago';
 import { DataTable, type Column } from '../parts/data-table';
-import { instant } from '../parts/format';
 import { Page } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
-import { RolloutWord } from '../parts/tone';
+import { ROLLOUT_COLUMNS } from './rollout-columns';
 
-const COLUMNS: readonly Column<RolloutSummary>[] = [
-  {
-    name: 'Model',
-    show: ({ id, model, version }) => (
-      <Link to={`/rollouts/${id}`}>
-        {model} v{version}
-      </Link>
-    ),
-  },
-  { name: 'Status', show: ({ status }) => <RolloutWord status={status} /> },
-  { name: 'Rollout', kind: 'mono', show: ({ id }) => id },
-  { name: 'Release', kind: 'mono', show: ({ releaseId }) => releaseId },
-  { name: 'Made', show: ({ createdAt }) => instant(createdAt) },
-  { name: 'Changed', show: ({ updatedAt }) => <Ago at={updatedAt} /> },
-];
+const COLUMNS: readonly Column<RolloutSummary>[] = Object.values(ROLLOUT_COLUMNS);
 
 /** Every rollout, the newest first. */
 export default function RolloutsPage() {
