@@ -104,7 +104,11 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.locator('[aria-label*="candidates:"] path[transform^="matrix"]').last().click();
     await page.getByRole('heading', { name: 'Layers and widths' }).waitFor();
     await page.getByRole('heading', { name: 'Accuracy by class' }).waitFor();
-    await look('model');
+    await page.getByText('No input is compared').waitFor();
+    await page.getByRole('button', { name: 'Ask for samples' }).click();
+    await look('ask-for-samples', false);
+    await dialog.getByRole('button', { name: 'Ask for samples' }).click();
+    await page.getByText('No input was judged in the last day').waitFor();
 
     // Every device runs something, so that there is something to go back to.
     await server.until<{ devices: { state: string }[] }>(
@@ -127,6 +131,12 @@ describe('the console, in Chromium, over server, broker and agents', () => {
       selector: 'kind=gate',
       budget: { transferBytes: sizes[Math.floor(sizes.length / 2)] },
     });
+
+    if (PICTURES) {
+      // One a minute is too few for a picture.
+      const sampling = { share: 1, perHour: 3600 };
+      await server.ok('PUT', `/api/v1/models/${modelId}/shadow`, sampling);
+    }
 
     // A rule watches the fleet.
     await pages.getByRole('link', { name: 'Alerts' }).click();
@@ -204,6 +214,8 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByText('Why this variant').waitFor();
     await page.getByRole('cell', { name: 'taken back' }).first().waitFor();
     await page.getByText('Latency, p95').waitFor();
+    const signs = page.getByRole('region', { name: 'Without labels' });
+    await signs.getByText(/^from the confidence of .* evaluation data$/).waitFor();
     await look('device');
     await page.getByText('Day', { exact: true }).first().click();
     await page.getByRole('region', { name: 'Latency, 95th percentile' }).waitFor();
@@ -217,8 +229,18 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByRole('tab', { name: 'Budgets' }).click();
     await page.getByText('kind=gate').waitFor();
     await look('budgets');
-    // The alert was raised meanwhile, and is seen by somebody.
-    await pages.getByRole('link', { name: 'Alerts' }).click();
+    // The alert was raised meanwhile; the overview says so, and it is seen by somebody.
+    await pages.getByRole('link', { name: 'Overview' }).click();
+    await page.getByText('The fleet by state').waitFor();
+    await page
+      .getByRole('region', { name: 'In the field' })
+      .getByRole('cell', { name: `${files.name} v1` })
+      .waitFor();
+    const attention = page.getByRole('region', { name: 'Needs attention' });
+    const raised = attention.getByRole('link', { name: 'slower than the line' }).first();
+    await raised.waitFor();
+    await look('overview');
+    await raised.click();
     await page.getByRole('button', { name: 'Acknowledge slower than the line' }).first().click();
     await page.getByRole('cell', { name: 'admin', exact: true }).first().waitFor();
     await look('alerts');
@@ -230,13 +252,6 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await page.getByRole('button', { name: 'Verify the log' }).click();
     await page.getByText(/entries are unaltered/).waitFor();
     await look('audit');
-    await pages.getByRole('link', { name: 'Overview' }).click();
-    await page.getByText('The fleet by state').waitFor();
-    await page
-      .getByRole('region', { name: 'In the field' })
-      .getByRole('cell', { name: `${files.name} v1` })
-      .waitFor();
-    await look('overview');
 
     // What was not on the way.
     for (const name of ['Models', 'Rollouts']) {
@@ -244,6 +259,13 @@ describe('the console, in Chromium, over server, broker and agents', () => {
       await page.getByRole('cell').first().waitFor();
       await look(name.toLowerCase());
     }
+    await page.goto(`${server.url}/models/${modelId}`);
+    await measured.getByRole('cell').first().waitFor();
+    if (PICTURES) {
+      const drift = page.getByRole('group', { name: 'Drift, by variant' });
+      await drift.getByRole('cell').first().waitFor();
+    }
+    await look('model');
     await page.goto(`${server.url}/nowhere`);
     await page.getByText('There is no such page').waitFor();
     await look('nowhere', false);

@@ -13,6 +13,8 @@ const TALLEST = 2200;
 /** Takes pictures of the page as it stands, wide and narrow, light and dark, into a folder. */
 export async function takePictures(page: Page, folder: string, name: string): Promise<void> {
   mkdirSync(folder, { recursive: true });
+  // What was clicked last is not shown as pointed at.
+  await page.mouse.move(0, 0);
   for (const size of SIZES) {
     await page.setViewportSize(size);
     // The frame is fixed to the window, so the window is made as high as the page.

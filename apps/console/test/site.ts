@@ -63,6 +63,7 @@ export class Site {
     const flags = [
       ...['--input', labels === 'true' ? this.files.evaluation : this.wrong],
       ...['--inference-interval-ms', '10', '--telemetry-interval-ms', '500'],
+      '--allow-shadow-samples',
     ];
     this.agents.push(
       'token' in claim

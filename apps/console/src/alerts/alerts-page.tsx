@@ -5,7 +5,7 @@ import { api, taken } from '../api/client';
 import { queries } from '../api/queries';
 import type { Alert, AlertRule } from '../api/types';
 import { Ago } from '../parts/ago';
-import { DataTable } from '../parts/data-table';
+import { DataTable, Two } from '../parts/data-table';
 import { duration } from '../parts/format';
 import { Icon } from '../parts/icons';
 import { Page, Part } from '../parts/page';
@@ -86,8 +86,15 @@ function AlertTable({ alerts }: { alerts: readonly Alert[] }) {
             show: ({ state }) => <Told tone={state === 'active' ? 'bad' : 'good'}>{state}</Told>,
           },
           { name: 'Rule', show: ({ name }) => name },
-          { name: 'Metric', show: ({ metric }) => METRICS[metric].name },
-          { name: 'Value', kind: 'number', show: valueText },
+          {
+            name: 'Measured',
+            show: (alert) => (
+              <Two
+                first={`${METRICS[alert.metric].name} ${valueText(alert)}`}
+                second={alert.restsOn}
+              />
+            ),
+          },
           { name: 'About', kind: 'mono', show: ({ variantId }) => variantId ?? 'the fleet' },
           { name: 'Raised', show: ({ raisedAt }) => <Ago at={raisedAt} /> },
           {

@@ -1,6 +1,6 @@
 import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { api, taken } from './client';
-import type { AuditEntry, DeviceState, SeriesQuery } from './types';
+import type { AgreementQuery, AuditEntry, DeviceState, DriftQuery, SeriesQuery } from './types';
 
 /** Asked again this often where no event tells of a change. */
 const SLOWLY_MS = 15_000;
@@ -104,6 +104,12 @@ export const queries = {
       placeholderData: keepPreviousData,
       refetchInterval: 5_000,
     }),
+  drift: (query: DriftQuery) =>
+    queryOptions({
+      queryKey: ['telemetry', 'drift', query],
+      queryFn: () => taken(api.GET('/api/v1/telemetry/drift', { params: { query } })),
+      refetchInterval: SLOWLY_MS,
+    }),
   budgets: () =>
     queryOptions({
       queryKey: ['budgets'],
@@ -122,13 +128,10 @@ export const queries = {
       queryFn: () => taken(api.GET('/api/v1/models/{id}/shadow', at(id))),
       refetchInterval: SLOWLY_MS,
     }),
-  agreement: (modelId: string) =>
+  agreement: (query: AgreementQuery) =>
     queryOptions({
-      queryKey: ['shadow', modelId, 'agreement'],
-      queryFn: () =>
-        taken(
-          api.GET('/api/v1/telemetry/agreement', { params: { query: { modelId, by: 'all' } } }),
-        ),
+      queryKey: ['shadow', 'agreement', query],
+      queryFn: () => taken(api.GET('/api/v1/telemetry/agreement', { params: { query } })),
       refetchInterval: SLOWLY_MS,
     }),
   candidates: (id: string) =>

@@ -37,6 +37,16 @@ export type SeriesQuery = NonNullable<
   paths['/api/v1/telemetry/series']['get']['parameters']['query']
 >;
 
+export type DriftView = Body<'/api/v1/telemetry/drift'>;
+export type VariantDrift = Item<DriftView['variants']>;
+export type DriftQuery = NonNullable<
+  paths['/api/v1/telemetry/drift']['get']['parameters']['query']
+>;
+export type AgreementFigures = Item<Body<'/api/v1/telemetry/agreement'>['series']>['total'];
+export type AgreementQuery = NonNullable<
+  paths['/api/v1/telemetry/agreement']['get']['parameters']['query']
+>;
+
 export type Model = Body<'/api/v1/models/{id}'>;
 export type Candidate = Item<Body<'/api/v1/models/{id}/candidates'>['candidates']>;
 export type Report = Candidate['report'];

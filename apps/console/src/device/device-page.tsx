@@ -15,6 +15,7 @@ import { DeviceBudgetPart } from './device-budget';
 import { DeviceChoice } from './device-choice';
 import { DeviceHistory } from './device-history';
 import { DeviceProfile } from './device-profile';
+import { DeviceSigns } from './device-signs';
 import { DeviceTelemetry } from './device-telemetry';
 import { DeviceVariants } from './device-variants';
 
@@ -40,7 +41,8 @@ export default function DevicePage() {
 }
 
 function DeviceParts({ device }: { device: Device }) {
-  const { id, state, labels, agentVersion, seenAt, failure, quarantinedAt, createdAt } = device;
+  const { id, state, labels, running, failure, quarantinedAt } = device;
+  const { agentVersion, seenAt, createdAt } = device;
   return (
     <>
       <div className="line">
@@ -60,12 +62,17 @@ function DeviceParts({ device }: { device: Device }) {
       <div className="two">
         <div className="column">
           <DeviceVariants device={device} />
-          <DeviceChoice id={id} running={device.running?.variantId ?? null} />
+          <DeviceChoice id={id} running={running?.variantId ?? null} />
           <DeviceBudgetPart id={id} />
         </div>
         <div className="column">
           <DeviceTelemetry id={id} />
         </div>
+        {running && (
+          <div className="whole">
+            <DeviceSigns id={id} running={running} />
+          </div>
+        )}
         <div className="whole">
           <DeviceProfile id={id} />
         </div>

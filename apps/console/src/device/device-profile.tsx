@@ -69,7 +69,10 @@ function Measured({ profile }: { profile: Profile['profile'] }) {
         >
           {bytes(storage.limitBytes)}
         </Tile>
-        <Tile name="Kernel times" note={`in ${profile.measuringSeconds.toFixed(0)} s`}>
+        <Tile
+          name="Kernels timed"
+          note={`in ${profile.measuringSeconds.toFixed(0)} s, each at its precision and threads`}
+        >
           {kernels.length}
         </Tile>
       </Tiles>
@@ -78,15 +81,20 @@ function Measured({ profile }: { profile: Profile['profile'] }) {
           facts={[
             ['Processor', cpu.model],
             ['Instruction sets', cpu.isa.join(', ') || '–'],
-            ['Last cache', cpu.cacheBytes ? bytes(cpu.cacheBytes) : '–'],
+            ['Last-level cache', cpu.cacheBytes ? bytes(cpu.cacheBytes) : '–'],
             ['Runtime', `${runtime.name} ${runtime.version}`],
-            ['Empty runtime', bytes(memory.runtimeBytes)],
+            ['Runtime without a model', bytes(memory.runtimeBytes)],
             ['Measured', instant(profile.measuredAt)],
             ...(emulatedSlowdown
               ? [['Emulated', `a processor ${emulatedSlowdown} times slower`] as const]
               : []),
             ...(disturbed
-              ? [['Disturbed', `${(100 * disturbed).toFixed(0)} % of the kernels`] as const]
+              ? [
+                  [
+                    'Disturbed while measuring',
+                    `${(100 * disturbed).toFixed(0)} % of the kernels`,
+                  ] as const,
+                ]
               : []),
           ]}
         />
@@ -96,22 +104,26 @@ function Measured({ profile }: { profile: Profile['profile'] }) {
   );
 }
 
-/** Every kernel's time, int8 beside fp32, at one thread. */
+/** Every kernel's time, int8 beside fp32, the quickest first. */
 function Kernels({ kernels }: { kernels: Profile['profile']['kernels'] }) {
   const drawing = useMemo((): Drawing => {
     const threads = Math.min(...kernels.map((kernel) => kernel.threads));
-    const ids = [...new Set(kernels.map(({ id }) => id))];
     const timeOf = (id: string, precision: string): number | null =>
       kernels.find(
         (kernel) =>
           kernel.id === id && kernel.precision === precision && kernel.threads === threads,
       )?.medianMs ?? null;
+    const shown = (id: string): number => timeOf(id, 'fp32') ?? timeOf(id, 'int8') ?? 0;
+    const ids = [...new Set(kernels.map(({ id }) => id))].sort((a, b) => shown(a) - shown(b));
     return (ink) => ({
       grid: { left: 60, right: 12, top: 30, bottom: 30 },
       legend: legend(ink),
       tooltip: { ...tooltip(ink), trigger: 'axis' },
       xAxis: { type: 'category', data: ids, axisLabel: { show: false }, axisTick: { show: false } },
-      yAxis: { ...valueAxis(ink, 'ms, one thread'), type: 'log' },
+      yAxis: {
+        ...valueAxis(ink, `ms, ${threads === 1 ? 'one thread' : `${threads} threads`}`),
+        type: 'log',
+      },
       series: (['fp32', 'int8'] as const).map((precision, at) => ({
         ...{ type: 'scatter', name: precision, symbolSize: 8 },
         itemStyle: { color: at === 0 ? ink.second : ink.first },
@@ -119,5 +131,10 @@ function Kernels({ kernels }: { kernels: Profile['profile']['kernels'] }) {
       })),
     });
   }, [kernels]);
-  return <Chart label={`Times of ${kernels.length} kernels`} drawing={drawing} height={240} />;
+  return (
+    <section aria-label="Time of each kernel">
+      <h3 className="chart-title">Time of each kernel, the quickest first</h3>
+      <Chart label={`Times of ${kernels.length} kernels`} drawing={drawing} height={240} />
+    </section>
+  );
 }

@@ -2,13 +2,13 @@ import { useQuery } from '@tanstack/react-query';
 import { useMemo, useState } from 'react';
 import { queries } from '../api/queries';
 import type { TelemetryWindow } from '../api/types';
-import { Chart, legend, tooltip, valueAxis, type Drawing, type Ink } from '../parts/chart';
-import { bytes, clock, milliseconds, percent, whole } from '../parts/format';
+import { bytes, milliseconds, percent, whole } from '../parts/format';
 import { Part, Tile, Tiles } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
-import { variantOf } from '../telemetry/field-part';
 import { FigureCharts } from '../telemetry/figure-charts';
 import { SPANS, SpanSwitch, type Span } from '../telemetry/span';
+import { TimeChart, type TimeLine } from '../telemetry/time-chart';
+import { variantOf } from '../telemetry/variant-names';
 
 /** What the device measures while it serves: its last windows, or sums over a longer time. */
 export function DeviceTelemetry({ id }: { id: string }) {
@@ -61,7 +61,7 @@ function OverTime({ id, span }: { id: string; span: Span }) {
           <div className="column">
             <FigureCharts
               view={view}
-              figures={['latency', 'accuracy', 'memory']}
+              figures={['latency', 'accuracy', 'estimate', 'memory']}
               nameOf={variantOf}
             />
           </div>
@@ -78,50 +78,25 @@ function Windows({
   windows: readonly TelemetryWindow[];
   newest: TelemetryWindow;
 }) {
-  const inOrder = useMemo(() => [...windows].reverse(), [windows]);
   // Another variant is another accuracy: only what the newest one did is summed.
   const { variantId } = newest.running;
   const same = windows.filter(({ running }) => running.variantId === variantId);
   const labelled = same.reduce((sum, one) => sum + (one.accuracy?.labelled ?? 0), 0);
   const correct = same.reduce((sum, one) => sum + (one.accuracy?.correct ?? 0), 0);
-  const latency = useMemo(
-    (): Drawing => (ink) => ({
-      ...frame(ink, inOrder, 'ms'),
-      series: [
-        line(
-          '95th percentile',
-          ink.second,
-          inOrder.map((one) => one.latencyMs?.p95 ?? null),
-        ),
-        line(
-          'median',
-          ink.first,
-          inOrder.map((one) => one.latencyMs?.p50 ?? null),
-        ),
+  const lines = useMemo(() => {
+    const line = (name: string, of: (window: TelemetryWindow) => number | null): TimeLine => ({
+      name,
+      points: [...windows].reverse().map((window) => [Date.parse(window.to), of(window)]),
+    });
+    return {
+      latency: [
+        line('median', ({ latencyMs }) => latencyMs?.p50 ?? null),
+        line('95th percentile', ({ latencyMs }) => latencyMs?.p95 ?? null),
       ],
-    }),
-    [inOrder],
-  );
-  const accuracy = useMemo(
-    (): Drawing => (ink) => ({
-      ...frame(ink, inOrder, '%'),
-      series: [line('accuracy', ink.first, inOrder.map(accuracyOf))],
-    }),
-    [inOrder],
-  );
-  const memory = useMemo(
-    (): Drawing => (ink) => ({
-      ...frame(ink, inOrder, 'MiB'),
-      series: [
-        line(
-          'worker',
-          ink.third,
-          inOrder.map((one) => one.memory.rssBytes / 2 ** 20),
-        ),
-      ],
-    }),
-    [inOrder],
-  );
+      accuracy: [line('accuracy', accuracyOf)],
+      memory: [line('worker', ({ memory }) => memory.rssBytes / 2 ** 20)],
+    };
+  }, [windows]);
   return (
     <div className="column">
       <Tiles>
@@ -133,39 +108,30 @@ function Windows({
           {labelled ? percent(correct / labelled) : '–'}
         </Tile>
       </Tiles>
-      <Chart label={`Latency over ${windows.length} windows`} drawing={latency} height={200} />
+      <TimeChart
+        title="Latency"
+        label={`Latency over ${windows.length} windows`}
+        unit="ms"
+        lines={lines.latency}
+      />
       {labelled > 0 && (
-        <Chart label={`Accuracy over ${windows.length} windows`} drawing={accuracy} height={180} />
+        <TimeChart
+          title="Accuracy"
+          label={`Accuracy over ${windows.length} windows`}
+          unit="%"
+          lines={lines.accuracy}
+        />
       )}
-      <Chart label={`Memory over ${windows.length} windows`} drawing={memory} height={160} />
+      <TimeChart
+        title="Worker’s memory"
+        label={`Memory over ${windows.length} windows`}
+        unit="MiB"
+        lines={lines.memory}
+        height={160}
+      />
     </div>
   );
 }
 
 const accuracyOf = ({ accuracy }: TelemetryWindow): number | null =>
   accuracy && accuracy.labelled > 0 ? (100 * accuracy.correct) / accuracy.labelled : null;
-
-const frame = (ink: Ink, windows: readonly TelemetryWindow[], unit: string) => ({
-  grid: { left: 60, right: 12, top: 28, bottom: 24 },
-  legend: legend(ink),
-  tooltip: {
-    ...tooltip(ink),
-    trigger: 'axis',
-    valueFormatter: (value: unknown) =>
-      typeof value === 'number' ? `${value.toFixed(2)} ${unit}` : '–',
-  },
-  xAxis: {
-    type: 'category',
-    data: windows.map(({ to }) => clock(to)),
-    axisLabel: { color: ink.soft, hideOverlap: true },
-    axisLine: { lineStyle: { color: ink.rule } },
-    axisTick: { show: false },
-  },
-  yAxis: valueAxis(ink, unit),
-});
-
-const line = (name: string, color: string, data: readonly (number | null)[]) => ({
-  ...{ type: 'line', name, data, showSymbol: false, connectNulls: false },
-  lineStyle: { color, width: 2 },
-  itemStyle: { color },
-});

@@ -122,7 +122,7 @@ function ByClass({ classes }: { classes: NonNullable<Report['quality']>['byClass
       },
       xAxis: {
         ...valueAxis(ink, ''),
-        max: 100,
+        ...{ min: 0, max: 100 },
         axisLabel: { color: ink.soft, formatter: '{value} %' },
       },
       yAxis: {
@@ -155,6 +155,9 @@ function Stages({ stages }: { stages: Report['stages'] }) {
   return (
     <section aria-label="How it was made">
       <h3>How it was made</h3>
+      <p className="soft small-print">
+        What it kept after each stage, on calibration samples that were not fitted to.
+      </p>
       <Facts
         facts={stages.map(
           ({ name, accuracy, loss, kept }) =>

@@ -6,6 +6,7 @@ import type { Candidate, Inspection, Model } from '../api/types';
 import { bytes, instant, short } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
+import { DriftPart } from '../telemetry/drift-part';
 import { FieldPart } from '../telemetry/field-part';
 import { CandidateDetail } from './candidate-detail';
 import { CandidateTable } from './candidate-table';
@@ -73,6 +74,7 @@ function ModelParts({ model }: { model: Model }) {
         }
       </Answer>
       <FieldPart query={{ model: model.name }} kind="variant" />
+      <DriftPart model={model.name} />
       <ShadowAgreement modelId={model.id} />
       <Structure inspection={inspection} />
     </>
@@ -89,7 +91,7 @@ function Candidates({ candidates }: { candidates: readonly Candidate[] }) {
     setParams({ candidate }, { replace: true, preventScrollReset: true });
   return (
     <>
-      <div className="two">
+      <div className="two front">
         <ParetoFront {...{ candidates, front, choose }} chosen={chosen?.id ?? null} />
         <CandidateTable {...{ candidates, front, choose }} chosen={chosen?.id ?? null} />
       </div>

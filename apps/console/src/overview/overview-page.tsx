@@ -6,6 +6,7 @@ import { queries } from '../api/queries';
 import { whole } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
 import { Answer, Waiting } from '../parts/states';
+import { Attention } from './attention';
 import { FirstSteps } from './first-steps';
 import { FleetStates } from './fleet-states';
 import { RunningRollouts } from './running-rollouts';
@@ -62,9 +63,18 @@ export function OverviewPage() {
                 rollouts={rollouts.data?.rollouts.length}
               />
               <div className="two">
-                <Part title="The fleet by state">
-                  <FleetStates summary={summary} />
-                </Part>
+                <div className="column">
+                  {summary.devices > 0 && alerts.data && rollouts.data && (
+                    <Attention
+                      summary={summary}
+                      alerts={alerts.data.alerts}
+                      rollouts={rollouts.data.rollouts}
+                    />
+                  )}
+                  <Part title="The fleet by state">
+                    <FleetStates summary={summary} />
+                  </Part>
+                </div>
                 <Part
                   title="Rollouts"
                   flush

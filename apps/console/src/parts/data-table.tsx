@@ -1,4 +1,4 @@
-import { Table } from '@mantine/core';
+import { Table, Text } from '@mantine/core';
 import { Fragment, type ReactNode } from 'react';
 
 /** A column: its heading, and what of a row it shows. */
@@ -12,8 +12,22 @@ export interface Column<Row> {
   readonly hidden?: boolean;
 }
 
+/** A cell of two lines, the second one small. */
+export function Two({ first, second }: { first: ReactNode; second: ReactNode }) {
+  return (
+    <>
+      {first}
+      {second && (
+        <Text size="xs" c="dimmed">
+          {second}
+        </Text>
+      )}
+    </>
+  );
+}
+
 /** A table of more columns is a list of cards where the screen is narrow. */
-const MOST_NARROW = 4;
+const MOST_NARROW = 3;
 
 /** Rows under headings; what is too wide or too long is scrolled, by the keyboard too. */
 export function DataTable<Row>({

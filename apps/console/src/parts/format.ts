@@ -35,6 +35,7 @@ export const milliseconds = (ms: number): string =>
 
 /** `45 s`, `3 min`, `2.5 h`, `4 d`. */
 export function duration(seconds: number): string {
+  if (seconds > 0 && seconds < 0.5) return '< 1 s';
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   if (seconds < 129_600) return `${(seconds / 3600).toFixed(1).replace(/\.0$/, '')} h`;

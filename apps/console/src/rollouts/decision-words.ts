@@ -10,13 +10,23 @@ export interface DecisionWords {
 }
 
 const OUTCOMES: Readonly<Record<string, Tone>> = { halt: 'bad', hold: 'wait', pass: 'good' };
-const DEVICE_TONES: Readonly<Record<string, Tone>> = {
-  retry: 'wait',
-  failed: 'bad',
-  quarantined: 'bad',
-  missing: 'wait',
-  revert: 'wait',
-  stranded: 'bad',
+/** What became of a device. */
+const DEVICES: Readonly<Record<string, { readonly what: string; readonly tone: Tone }>> = {
+  retry: { what: 'is tried again', tone: 'wait' },
+  failed: { what: 'failed', tone: 'bad' },
+  quarantined: { what: 'failed too often, and is in quarantine', tone: 'bad' },
+  missing: { what: 'did not answer in time', tone: 'wait' },
+  revert: { what: 'goes back to what it ran before', tone: 'wait' },
+  stranded: { what: 'did not say that it went back', tone: 'bad' },
+};
+/** What an order was called. */
+const ORDERS: Readonly<Record<string, string>> = {
+  start: 'started it',
+  pause: 'paused it',
+  resume: 'let it go on',
+  promote: 'opened the next stage although a gate did not pass',
+  approve: 'approved the next stage',
+  abort: 'aborted it',
 };
 
 /** Says a decision in words, with the numbers that it rests on. */
@@ -28,7 +38,7 @@ export function decisionWords(decision: Decision): DecisionWords {
   switch (rule) {
     case 'order':
       return {
-        title: `${text('by')} ordered: ${text('outcome')}${decision['mode'] ? ` (${text('mode')})` : ''}`,
+        title: orderText(decision, text),
         tone: text('outcome') === 'abort' ? 'bad' : 'busy',
         detail: text('why') === '' ? null : `“${text('why')}”`,
       };
@@ -79,16 +89,23 @@ export function decisionWords(decision: Decision): DecisionWords {
   }
 }
 
+function orderText({ mode }: Decision, text: (key: string) => string): string {
+  const after = { revert: '; devices go back', keep: '; devices keep what they have' };
+  const order = ORDERS[text('outcome')] ?? `ordered: ${text('outcome')}`;
+  return `${text('by')} ${order}${mode === 'revert' || mode === 'keep' ? after[mode] : ''}`;
+}
+
 const stageOrAll = (decision: Decision): string =>
   typeof decision['stage'] === 'number' ? `stage ${decision['stage'] + 1}` : 'the rollout';
 
 function deviceWords(decision: Decision, text: (key: string) => string): DecisionWords {
   const outcome = text('outcome');
+  const { what, tone } = DEVICES[outcome] ?? { what: outcome, tone: 'idle' };
   const failure = decision['failure'] as { code: string; message: string } | null;
   const numbers = decision['numbers'] as { tries: number; maxAttempts: number } | undefined;
   return {
-    title: `${text('deviceId')}: ${outcome}`,
-    tone: DEVICE_TONES[outcome] ?? 'idle',
+    title: `${text('deviceId')} ${what}`,
+    tone,
     detail: [
       failure ? `${failure.code}: ${failure.message}` : null,
       numbers ? `try ${numbers.tries} of ${numbers.maxAttempts}` : null,

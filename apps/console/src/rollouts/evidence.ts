@@ -27,6 +27,7 @@ export function evidenceText(rule: string, numbers: Numbers | null): string {
   if (rule === 'accuracy') return accuracy(numbers);
   if (GATE_NAMES[rule]) return deviceShare(numbers);
   return Object.entries(numbers)
+    .filter(([, value]) => value !== 0)
     .map(
       ([name, value]) =>
         `${name} ${typeof value === 'number' ? plain(value) : JSON.stringify(value)}`,

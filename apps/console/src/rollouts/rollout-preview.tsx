@@ -57,7 +57,7 @@ function Previewed({ preview }: { preview: RolloutPreview }) {
         <Tile name="Devices" note={controls > 0 ? `${whole(controls)} held back` : undefined}>
           {whole(devices)}
         </Tile>
-        <Tile name="Sent" note="at most, each its own">
+        <Tile name="Sent" note="at most, to each device by itself">
           {bytes(preview.bytes)}
         </Tile>
         <Tile

@@ -59,8 +59,8 @@ export function SignInPage() {
               Sign in
             </Button>
             <Text size="sm" c="dimmed">
-              The first account is <strong>admin</strong>; its password was shown, or given, when
-              the server first started.
+              The first account is <strong>admin</strong>. Its password is in the file{' '}
+              <strong>admin-password</strong> in the server’s data folder, unless one was set.
             </Text>
           </Stack>
         </form>

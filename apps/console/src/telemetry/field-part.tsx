@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { useCallback, useState } from 'react';
+import { useMemo, useState } from 'react';
 import { queries } from '../api/queries';
 import type { Series, SeriesQuery, SeriesView } from '../api/types';
 import { DataTable, type Column } from '../parts/data-table';
@@ -9,6 +9,7 @@ import { Answer, Empty } from '../parts/states';
 import { FigureCharts } from './figure-charts';
 import { MOST_LINES } from './figures';
 import { SPANS, SpanSwitch, type Span } from './span';
+import { distinctly, variantOf } from './variant-names';
 
 /** What devices measured while they served, summed over them, by release or by variant. */
 export function FieldPart({
@@ -45,9 +46,6 @@ export function FieldPart({
   );
 }
 
-/** The variant of a key, which is `release/variant`. */
-export const variantOf = (key: string): string => key.slice(key.indexOf('/') + 1);
-
 function Measured({
   view,
   kind,
@@ -58,18 +56,23 @@ function Measured({
   nameOf: (key: string) => string;
 }) {
   const { series } = view;
-  const named = useCallback(
-    (key: string): string => {
-      const name = nameOf(key);
-      const alone = series.filter((one) => nameOf(one.key) === name).length === 1;
-      return alone ? name : `${name} (${key.split('/', 1)[0] ?? key})`;
-    },
+  const named = useMemo(
+    () =>
+      distinctly(
+        series.map(({ key }) => key),
+        nameOf,
+      ),
     [series, nameOf],
   );
+  const isLabelled = series.some(({ total }) => total.accuracy !== null);
   return (
     <div className="column">
       <div className="two charts">
-        <FigureCharts view={view} figures={['latency', 'accuracy']} nameOf={named} />
+        <FigureCharts
+          view={view}
+          figures={['latency', isLabelled ? 'accuracy' : 'estimate']}
+          nameOf={named}
+        />
       </div>
       {series.length > MOST_LINES && (
         <p className="soft small-print">
@@ -103,6 +106,20 @@ const COLUMNS: readonly Column<Series>[] = [
       accuracy ? (
         <span title={`${whole(accuracy.correct)} of ${whole(accuracy.labelled)} labels`}>
           {percent(accuracy.value)}
+        </span>
+      ) : (
+        '–'
+      ),
+  },
+  {
+    name: 'Estimated',
+    kind: 'number',
+    show: ({ total: { accuracyEstimate } }) =>
+      accuracyEstimate ? (
+        <span
+          title={`from the confidence of ${whole(accuracyEstimate.items)} answers, held against ${accuracyEstimate.references.join(' and ')} data`}
+        >
+          {percent(accuracyEstimate.value)}
         </span>
       ) : (
         '–'

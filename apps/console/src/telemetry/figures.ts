@@ -22,6 +22,11 @@ export const FIGURES = {
     unit: '%',
     of: ({ accuracy }: Point) => (accuracy ? 100 * accuracy.value : null),
   },
+  estimate: {
+    name: 'Accuracy, estimated from confidence',
+    unit: '%',
+    of: ({ accuracyEstimate }: Point) => (accuracyEstimate ? 100 * accuracyEstimate.value : null),
+  },
   memory: {
     name: 'Largest memory of a worker',
     unit: 'MiB',
