@@ -23,7 +23,7 @@ const lockSchema = z.object({
 type Packages = z.infer<typeof lockSchema>['packages'];
 
 /** Libraries of ours that the agent may import, as `MAY_IMPORT` in eslint.config.mjs says. */
-const LIBS = ['protocol', 'delivery', 'trust', 'evidence', 'dataset', 'onnx', 'artifact'];
+const LIBS = ['protocol', 'link', 'delivery', 'trust', 'evidence', 'dataset', 'onnx', 'artifact'];
 
 /** What nothing at run time reads. */
 const LEFT_OUT =

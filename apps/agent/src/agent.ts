@@ -1,5 +1,6 @@
 import { rootSchema, type Hello, type Root, type Telemetry } from '@espalier/protocol';
 import { seededRandom } from '@espalier/dataset';
+import { DeviceLink, type Login } from '@espalier/link';
 import { payloadBytes, privateKeyPem } from '@espalier/trust';
 import { randomInt, randomUUID } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
@@ -16,7 +17,6 @@ import { Progress } from './install/progress.js';
 import { SlotFiles } from './install/slots.js';
 import { Greeting } from './link/greeting.js';
 import { collectGarbage } from './lean.js';
-import { Link, type Login } from './link/link.js';
 import { ServerMessages } from './link/server-messages.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
@@ -65,7 +65,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const bootId = randomUUID();
   const epoch = (): number => state.value.epoch;
 
-  const link = new Link(
+  const link = new DeviceLink(
     { deviceId, login: () => loginOf(identity), keepaliveS: options.keepaliveS },
     {
       connected: () => {

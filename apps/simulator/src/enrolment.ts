@@ -1,3 +1,4 @@
+import type { Login } from '@espalier/link';
 import { enrolResponseSchema, type Root } from '@espalier/protocol';
 import {
   enrolRequest,
@@ -9,7 +10,6 @@ import {
   type KeyPair,
 } from '@espalier/trust';
 import { z } from 'zod';
-import type { Login } from './connection.js';
 
 const TIMEOUT_MS = 30_000;
 const tokenSchema = z.object({ token: z.string() });
@@ -22,6 +22,7 @@ export interface Site {
 
 /** A device that the server knows. */
 export interface Identity {
+  readonly deviceId: string;
   readonly login: Login;
   readonly key: KeyPair;
   readonly root: Root;
@@ -55,8 +56,8 @@ export async function enrol(
     root,
     device,
   );
-  const login = { deviceId, brokerUrl, authorities, certificate, privateKey: privateKeyPem(key) };
-  return { login, key, root };
+  const login = { brokerUrl, authorities, certificate, privateKey: privateKeyPem(key) };
+  return { deviceId, login, key, root };
 }
 
 async function post(

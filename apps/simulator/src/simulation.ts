@@ -93,7 +93,7 @@ class Member {
   ) {
     this.#fault = faultOf(options.faults, position);
     this.#device = this.#boot(emptyMemory(identity.root));
-    this.#connection = new Connection(identity.login, {
+    this.#connection = new Connection(identity.deviceId, identity.login, {
       connected: () => this.#device.connected(),
       disconnected: () => this.#device.disconnected(),
       message: (kind, payload) => {
@@ -116,11 +116,11 @@ class Member {
   }
 
   #boot(memory: Memory): SimulatedDevice {
-    const { login, key } = this.identity;
+    const { deviceId, key } = this.identity;
     const skewMs = this.#fault === 'skew' ? CLOCK_SKEW_MS : 0;
     return new SimulatedDevice(
       {
-        deviceId: login.deviceId,
+        deviceId,
         key,
         profile: simulatedProfile(this.options.memoryMiB, new Date()),
         checksWhole: this.position % CHECKS_WHOLE_EVERY === 0,
@@ -153,7 +153,7 @@ class Member {
       this.#begun = { generation, at: performance.now() };
     }
     this.tell({
-      deviceId: this.identity.login.deviceId,
+      deviceId: this.identity.deviceId,
       fault: this.#fault,
       generation,
       state,

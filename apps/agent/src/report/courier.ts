@@ -1,7 +1,7 @@
+import type { DeviceLink } from '@espalier/link';
 import { encodeMessage, holdMessage } from '@espalier/protocol';
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import type { Link } from '../link/link.js';
 import type { Outbox, OutboxEntry, OutboxKind } from './outbox.js';
 
 /** Most messages that are sent and not yet acknowledged. */
@@ -19,7 +19,7 @@ export class Courier {
 
   constructor(
     private readonly outbox: Outbox,
-    private readonly link: Pick<Link, 'ready' | 'sendEncoded'>,
+    private readonly link: Pick<DeviceLink, 'ready' | 'sendEncoded'>,
     private readonly log: Logger,
     private readonly window = WINDOW,
   ) {}
@@ -36,7 +36,7 @@ export class Courier {
       this.outbox.add(kind, id, payload);
     } catch (error) {
       this.log.error({ err: error, kind }, 'a message cannot be kept');
-      this.link.sendEncoded(kind, payload, 1);
+      this.link.sendEncoded(kind, payload);
     }
     this.#send();
   }
@@ -86,7 +86,7 @@ export class Courier {
       const payload = this.#payload(entry);
       if (!payload) continue;
       this.#sent.add(entry.id);
-      this.link.sendEncoded(entry.kind, payload, 1);
+      this.link.sendEncoded(entry.kind, payload);
     }
     if (waiting.length === 0) return;
     this.#timer = setTimeout(

@@ -1,7 +1,7 @@
+import type { DeviceLink } from '@espalier/link';
 import type { ShadowSample } from '@espalier/protocol';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { Link } from '../link/link.js';
 import { Courier } from '../report/courier.js';
 import { Outbox, type OutboxLimits } from '../report/outbox.js';
 
@@ -18,7 +18,7 @@ export class ShadowSpool {
   /** @param epoch the highest seen */
   constructor(
     stateDir: string,
-    link: Pick<Link, 'ready' | 'sendEncoded'>,
+    link: Pick<DeviceLink, 'ready' | 'sendEncoded'>,
     private readonly epoch: () => number,
     log: Logger,
     limits = LIMITS,

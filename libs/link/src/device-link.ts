@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   contentTopic,
   deviceFilter,
@@ -10,8 +11,6 @@ import {
   type UpKind,
 } from '@espalier/protocol';
 import mqtt, { type MqttClient } from 'mqtt';
-import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 
 const CONNECT_TIMEOUT_MS = 10_000;
 /** A connection that lasted so long starts the backoff anew. */
@@ -26,6 +25,12 @@ export interface LinkListener {
   message(kind: DownKind, payload: Uint8Array): void;
 }
 
+/** Where the link says how it goes; pino's loggers are such. */
+export interface LinkLog {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+}
+
 /** Where the broker is, whom to know it by, and what to show it; all but the address PEM. */
 export interface Login {
   readonly brokerUrl: string;
@@ -34,17 +39,24 @@ export interface Login {
   readonly privateKey: string;
 }
 
-/** Who connects where. */
+/** Who connects where, and how. */
 export interface LinkOptions {
   readonly deviceId: string;
   /** Asked before each connection, since certificates are renewed. */
   readonly login: () => Login;
   /** Longest silence before a ping, seconds. */
   readonly keepaliveS: number;
+  /** Milliseconds before the next attempt; by default exponential, with full jitter. */
+  readonly waitMs?: (attempt: number) => number;
+  /** Calls `done` once a message is to be taken off the socket; by default that is at once. */
+  readonly taking?: (topic: string, done: () => void) => void;
 }
 
-/** The MQTT connection: kept up by trying again with backoff; what it cannot send is lost. */
-export class Link {
+/**
+ * A device's MQTT connection: kept up by trying again with backoff; what it cannot send is lost. Each
+ * attempt is a client of its own, since mqtt.js connects again at a fixed rate, without jitter.
+ */
+export class DeviceLink {
   #client: MqttClient | null = null;
   #timer: NodeJS.Timeout | undefined;
   #attempt = 0;
@@ -55,7 +67,7 @@ export class Link {
   constructor(
     private readonly options: LinkOptions,
     private readonly listener: LinkListener,
-    private readonly log: Logger,
+    private readonly log: LinkLog,
   ) {}
 
   /** Whether messages can be sent now. */
@@ -64,8 +76,8 @@ export class Link {
   }
 
   start(): void {
-    const { deviceId, keepaliveS } = this.options;
-    const { brokerUrl, authorities, certificate, privateKey } = this.options.login();
+    const { deviceId, keepaliveS, login, taking } = this.options;
+    const { brokerUrl, authorities, certificate, privateKey } = login();
     const client = mqtt.connect(brokerUrl, {
       clientId: deviceId,
       ca: authorities,
@@ -82,6 +94,7 @@ export class Link {
       writeCache: false,
     });
     this.#client = client;
+    if (taking) client.handleMessage = ({ topic }, done) => taking(topic, done);
     let connectedAt = 0;
     client.on('connect', () => {
       connectedAt = performance.now();
@@ -98,15 +111,15 @@ export class Link {
   /** Sends a control message; nothing happens while there is no connection. Returns its id. */
   send(kind: UpKind, body: object, epoch: number): string {
     const id = randomUUID();
-    const payload = encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body);
-    this.sendEncoded(kind, payload, kind === 'need' ? 0 : 1);
+    this.sendEncoded(kind, encodeMessage({ id, sentAt: new Date().toISOString(), epoch }, body));
     return id;
   }
 
-  /** Sends a message that is encoded already. */
-  sendEncoded(kind: UpKind, payload: Uint8Array, qos: 0 | 1): void {
+  /** Sends a message that is encoded already: a `need` at most once, all else at least once. */
+  sendEncoded(kind: UpKind, payload: Uint8Array): void {
     if (!this.#ready) return;
-    this.#client?.publish(upTopic(this.options.deviceId, kind), Buffer.from(payload), { qos });
+    const topic = upTopic(this.options.deviceId, kind);
+    this.#client?.publish(topic, Buffer.from(payload), { qos: kind === 'need' ? 0 : 1 });
   }
 
   /** Listens to the broadcast of one artifact, or to none. */
@@ -118,11 +131,16 @@ export class Link {
     this.#contentTopic = topic;
   }
 
-  /** Disconnects for good. */
-  async stop(): Promise<void> {
+  /** Breaks the connection off, which is then taken up again as after any other loss. */
+  breakOff(): void {
+    this.#client?.stream.destroy();
+  }
+
+  /** Disconnects for good. @param atOnce without a goodbye to the broker */
+  async stop(atOnce = false): Promise<void> {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    await this.#client?.endAsync();
+    await this.#client?.endAsync(atOnce);
   }
 
   async #subscribe(client: MqttClient): Promise<void> {
@@ -136,7 +154,7 @@ export class Link {
     }
     if (this.#stopped || client !== this.#client) return;
     this.#ready = true;
-    this.log.info('connected');
+    this.log.info({}, 'connected');
     this.listener.connected();
   }
 
@@ -156,7 +174,8 @@ export class Link {
     this.#ready = false;
     if (wasReady) this.listener.disconnected();
     if (this.#stopped) return;
-    const wait = fullJitter(this.#attempt, Math.random());
+    const { waitMs = (attempt) => fullJitter(attempt, Math.random()) } = this.options;
+    const wait = waitMs(this.#attempt);
     this.#attempt += 1;
     this.log.info({ attempt: this.#attempt, waitMs: wait }, 'disconnected, trying again');
     this.#timer = setTimeout(() => this.start(), wait);
