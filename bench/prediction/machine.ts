@@ -1,12 +1,10 @@
 import { seededRandom } from '@espalier/dataset';
 import type { Profile } from '@espalier/protocol';
+import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
 import { measureOwnProfile, measureTruth, type Truth, type TruthRequest } from './children.js';
 
 /** A round counts where the reference ran at most so much slower than ever. */
 const STEADY = 1.12;
-const PROFILE_TRIES = 6;
-/** A profile with no larger share of disturbed kernels is taken as it is. */
-const UNDISTURBED = 0.03;
 const RUN_MS = 50;
 /** Rounds that count, for each pair, before the next is measured no more. */
 const ROUNDS = 3;
@@ -23,6 +21,7 @@ export interface Measured {
  * each other, or shared. The reference model tells; what was measured in another state is left out.
  */
 export class Machine {
+  readonly profiles: Profile[] = [];
   private readonly fastest = new Map<number, number>();
 
   constructor(
@@ -31,39 +30,38 @@ export class Machine {
     private readonly note: (line: string) => void,
   ) {}
 
-  /**
-   * The least disturbed of a few profiles: one is enough where nothing else runs. Each is measured by
-   * the agent alone, as a device does; none is put together from several.
-   */
-  async profile(threads: number): Promise<Profile> {
-    const found: Profile[] = [];
-    for (let attempt = 0; attempt < PROFILE_TRIES; attempt++) {
-      const { profile, seconds } = await measureOwnProfile();
-      const { disturbed = 0, probeMs, kernels, measuringPeakBytes } = profile;
-      this.note(
-        `profile in ${seconds.toFixed(1)} s: ${kernels.length} times, ${(100 * disturbed).toFixed(0)} % disturbed, probe ${probeMs?.toFixed(4) ?? '-'} ms, at most ${((measuringPeakBytes ?? 0) / 1e6).toFixed(1)} MB`,
-      );
-      found.push(profile);
-      await this.state(threads);
-      if (disturbed <= UNDISTURBED) break;
-    }
-    const fastest = Math.min(...found.map(({ probeMs }) => probeMs ?? Infinity));
-    const [best] = found
-      .filter(({ probeMs }) => (probeMs ?? 0) <= STEADY * fastest)
-      .sort((one, other) => (one.disturbed ?? 0) - (other.disturbed ?? 0));
-    if (!best) throw new Error('No profile was measured.');
-    return best;
+  /** Measures a profile, as a device does now and then. */
+  private async measureProfile(): Promise<void> {
+    const { profile, seconds } = await measureOwnProfile();
+    const { disturbed = 0, probeMs, kernels, measuringPeakBytes } = profile;
+    this.note(
+      `profile in ${seconds.toFixed(1)} s: ${kernels.length} times, ${(100 * disturbed).toFixed(0)} % disturbed, probe ${probeMs?.toFixed(4) ?? '-'} ms, at most ${((measuringPeakBytes ?? 0) / 1e6).toFixed(1)} MB`,
+    );
+    this.profiles.push(profile);
   }
 
-  /** Measures until each has its rounds or the time is over, in an order of their own each round. */
+  /** What the profiles of the machine's usual state have in common, as a server plans from them. */
+  settled(): Profile {
+    const fastest = Math.min(...this.profiles.map(({ probeMs }) => probeMs ?? Infinity));
+    const usual = this.profiles.filter(({ probeMs }) => (probeMs ?? Infinity) <= STEADY * fastest);
+    const newest = usual.at(-1);
+    if (!newest) throw new Error('No profile was measured.');
+    return settleProfiles(newest, usual.slice(0, -1));
+  }
+
+  /**
+   * Measures until each has its rounds or the time is over, in an order of their own each round, and
+   * profiles between: what is predicted and what it is predicted from are to see the same machine,
+   * which changes within minutes.
+   */
   async measure(all: readonly Measured[], seed: number, seconds: number): Promise<void> {
     const random = seededRandom(seed);
     const end = performance.now() + 1000 * seconds;
-    for (let round = 0; round < MOST_ROUNDS; round++) {
+    for (let round = 0; round < MOST_ROUNDS && performance.now() < end; round++) {
+      if (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
       const wanted = all.filter((one) => this.counted(one).length < ROUNDS);
-      if (wanted.length === 0) break;
       for (const one of random.shuffle([...wanted])) {
-        if (performance.now() > end) return;
+        if (performance.now() > end) break;
         const { empty, reference } = this;
         const truth = await measureTruth({
           ...{ empty, reference, ...one.request, milliseconds: RUN_MS },
@@ -71,7 +69,9 @@ export class Machine {
         this.see(one.request.threads, truth.referenceMs);
         one.rounds.push(truth);
       }
+      if (wanted.length === 0) break;
     }
+    while (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
   }
 
   /** The median over the rounds that count; where none does, the one nearest to it. */
@@ -85,15 +85,6 @@ export class Machine {
 
   counted({ request, rounds }: Measured): Truth[] {
     return rounds.filter(({ referenceMs }) => this.isSteady(request.threads, referenceMs));
-  }
-
-  private async state(threads: number): Promise<number> {
-    const { empty, reference } = this;
-    const { referenceMs } = await measureTruth({
-      ...{ empty, reference, model: empty, threads, milliseconds: 1 },
-    });
-    this.see(threads, referenceMs);
-    return referenceMs;
   }
 
   private see(threads: number, referenceMs: number): void {

@@ -13,6 +13,7 @@ export {
   predictLatency,
 } from './latency.js';
 export { type Estimate, type Overrun, overrunText } from './limits.js';
+export { SETTLING_PROFILES, settleProfiles } from './settle-profiles.js';
 export { predictRam, ramIncrement, type RamPrediction } from './ram.js';
 export {
   type Assignment,

@@ -9,9 +9,11 @@ import {
   type Hello,
   type Profile,
 } from '@espalier/protocol';
+import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
 import { z } from 'zod';
 import { notFound } from '../errors.js';
-import type { Device, Prisma } from '../generated/prisma/client.js';
+import type { Device } from '../generated/prisma/client.js';
+import { Prisma } from '../generated/prisma/client.js';
 import { EventStream } from '../http/event-stream.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, jsonText, toJson } from '../persistence/json.js';
@@ -166,12 +168,22 @@ export class Devices {
     );
   }
 
-  /** Adds a profile to the device's history, which keeps the newest. */
+  /** Adds a profile to the device's history, which keeps the newest, and settles what to plan from. */
   async takeProfile(transaction: Transaction, deviceId: string, profile: Profile): Promise<void> {
     const sha256 = createHash('sha256').update(JSON.stringify(profile)).digest('hex');
     const now = new Date();
+    const older = await transaction.profile.findMany({
+      where: { deviceId },
+      orderBy: { id: 'desc' },
+      take: SETTLING_PROFILES - 1,
+    });
+    const documents = older.map(({ document }) => fromJson(profileSchema, document));
+    await transaction.profile.updateMany({ where: { deviceId }, data: { settled: Prisma.DbNull } });
     await transaction.profile.create({
-      data: { deviceId, sha256, document: toJson(profile), receivedAt: now },
+      data: {
+        ...{ deviceId, sha256, document: toJson(profile), receivedAt: now },
+        settled: toJson(settleProfiles(profile, documents)),
+      },
     });
     const [old] = await transaction.profile.findMany({
       where: { deviceId },

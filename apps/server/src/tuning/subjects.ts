@@ -22,7 +22,7 @@ export class Subjects {
     private readonly budgets: GroupBudgets,
   ) {}
 
-  /** The selected devices that were not revoked, with their newest profile and the budget that holds for them, page by page. */
+  /** The selected devices that were not revoked, with what they measured and the budget that holds for them, page by page. */
   async selected(selector: string): Promise<{ devices: Subject[]; unmeasured: string[] }> {
     const where = whereSelected(parseSelector(selector), this.database);
     const budgetOf = await this.budgets.rule();
@@ -41,7 +41,7 @@ export class Subjects {
         else {
           devices.push({
             id: row.id,
-            profile: fromJson(profileSchema, profile.document),
+            profile: fromJson(profileSchema, profile.settled ?? profile.document),
             profileSha256: profile.sha256,
             budget: budgetOf(row),
             running: fromJson(runningSchema.nullable(), row.running),

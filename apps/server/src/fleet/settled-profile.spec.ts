@@ -1,0 +1,56 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Profile } from '@espalier/protocol';
+import { profileOf } from '../../test/scripted-device.js';
+import { EventStream } from '../http/event-stream.js';
+import { Database } from '../persistence/database.js';
+import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { GroupBudgets } from '../tuning/group-budgets.js';
+import { Subjects } from '../tuning/subjects.js';
+import { Devices } from './devices.js';
+
+const measured = (slower: number): Profile => {
+  const profile = profileOf();
+  const kernels = profile.kernels.map((time) => ({ ...time, medianMs: slower * time.medianMs }));
+  return { ...profile, probeMs: 0.03, kernels };
+};
+
+describe('a device that measured itself several times', () => {
+  let folder: string;
+  let database: Database;
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'espalier-settled-'));
+    const path = join(folder, 'espalier.db');
+    migrateSqlite(path);
+    database = await Database.open({ kind: 'sqlite', path });
+  });
+  afterAll(async () => {
+    await database.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is planned from what its profiles have in common, and its history shows each as it was', async () => {
+    const devices = new Devices(database, new EventStream());
+    const state = { state: 'enrolled', budget: {}, createdAt: new Date() };
+    await database.write(async ({ device }) => {
+      await device.create({
+        data: { id: 'cam', name: 'cam', labels: {}, publicKey: '', ...state },
+      });
+    });
+    for (const slower of [1, 1.1, 5]) {
+      await database.write((transaction) =>
+        devices.takeProfile(transaction, 'cam', measured(slower)),
+      );
+    }
+    const { devices: planned } = await new Subjects(database, new GroupBudgets(database)).selected(
+      '',
+    );
+    const first = profileOf().kernels[0]!.medianMs;
+    expect(planned[0]!.profile.kernels[0]!.medianMs).toBeCloseTo(1.1 * first, 9);
+    const { profiles } = await devices.profiles('cam');
+    const times = profiles.map(({ profile }) => profile.kernels[0]!.medianMs / first);
+    expect(times.map((time) => Number(time.toFixed(6)))).toEqual([5, 1.1, 1]);
+  });
+});
