@@ -15,24 +15,24 @@ export interface Random {
  * state filled from the seed by splitmix32.
  */
 export function seededRandom(seed: number): Random {
-  const state = new Uint32Array(4);
   let counter = seed >>> 0;
-  for (let i = 0; i < 4; i++) {
+  const filled = (): number => {
     counter = (counter + 0x9e3779b9) >>> 0;
     let mixed = counter;
     mixed = Math.imul(mixed ^ (mixed >>> 16), 0x21f0aaad);
     mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    state[i] = mixed ^ (mixed >>> 15);
-  }
+    return mixed ^ (mixed >>> 15);
+  };
+  let [a, b, c, d] = [filled(), filled(), filled(), filled()];
   const bits = (): number => {
-    const [a = 0, b = 0, c = 0, d = 0] = state;
     const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
-    const third = c ^ a;
-    const fourth = d ^ b;
-    state[1] = b ^ third;
-    state[0] = a ^ fourth;
-    state[2] = third ^ (b << 9);
-    state[3] = rotate(fourth, 11);
+    const shifted = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= shifted;
+    d = rotate(d, 11);
     return result;
   };
   const next = (): number => bits() / 2 ** 32;

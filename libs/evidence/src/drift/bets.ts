@@ -32,10 +32,12 @@ export class DriftBets {
   /** That two items of the reference are of one class. */
   readonly chanceOfEqual: number;
   readonly #events: readonly DriftEvent[];
-  /** Of each bet: its event, and what an item in it or outside adds to its evidence. */
-  readonly #event: Int32Array;
+  /** On each event so many bets, one after the other. */
+  readonly #betsOnOne: number;
+  /** Of each bet: what an item in its event or outside adds to its evidence. */
   readonly #hit: Float64Array;
   readonly #miss: Float64Array;
+  readonly #gains: Float64Array;
 
   private constructor(
     private readonly reference: WindowSketch,
@@ -46,17 +48,16 @@ export class DriftBets {
       events: eventsOf(family, reference),
     })).filter(({ events }) => events.length > 0);
     this.#events = families.flatMap(({ events }) => events);
-    let event = -1;
+    this.#betsOnOne = oddsRatios.length;
     const bets = families.flatMap(({ at, events }) => {
       const weight = 1 / (families.length * events.length * oddsRatios.length);
       return events.flatMap((one) => {
-        event += 1;
         const { hits, of } = countIn(reference, one);
         return oddsRatios.map((ratio) => {
           const share = boundOf(hits / of, of, ratio > 1 ? 1 : -1, referenceErrors);
           const other = (share * ratio) / (1 - share + share * ratio);
           const [hit, miss] = [Math.log(other / share), Math.log((1 - other) / (1 - share))];
-          return { at, event, weight, hit, miss };
+          return { at, weight, hit, miss };
         });
       });
     });
@@ -64,9 +65,9 @@ export class DriftBets {
     this.chanceOfEqual = chanceOfEqual(reference.classes.entries().map(([, count]) => count));
     this.weights = Float64Array.from(bets, ({ weight }) => weight);
     this.families = Uint8Array.from(bets, ({ at }) => at);
-    this.#event = Int32Array.from(bets, (bet) => bet.event);
     this.#hit = Float64Array.from(bets, ({ hit }) => hit);
     this.#miss = Float64Array.from(bets, ({ miss }) => miss);
+    this.#gains = new Float64Array(bets.length);
   }
 
   /** @param reference sketch of what the model was made for */
@@ -88,17 +89,20 @@ export class DriftBets {
    * What a window adds to the logarithm of each bet's likelihood ratio. Each item counts as one over
    * the number that counts as one: a likelihood ratio to that power stays fair for any mixture within
    * a run, since it is convex in the run's share (Hoeffding 1963).
+   * @returns numbers that hold until the next call
    */
   gains(counted: Float64Array, asOne: ItemsAsOne): Float64Array {
-    const gains = new Float64Array(this.length);
     const effects = FAMILIES.map((family) => effectOn(family, asOne));
-    const [events, hit, miss, families] = [this.#event, this.#hit, this.#miss, this.families];
-    for (let at = 0; at < gains.length; at += 1) {
-      const place = 2 * (events[at] ?? 0);
-      const hits = counted[place] ?? 0;
-      const misses = (counted[place + 1] ?? 0) - hits;
-      gains[at] =
-        (hits * (hit[at] ?? 0) + misses * (miss[at] ?? 0)) / (effects[families[at] ?? 0] ?? 1);
+    const [gains, hit, miss] = [this.#gains, this.#hit, this.#miss];
+    const each = this.#betsOnOne;
+    for (let from = 0; from < gains.length; from += each) {
+      const place = (2 * from) / each;
+      const perItem = 1 / (effects[this.families[from] ?? 0] ?? 1);
+      const hits = (counted[place] ?? 0) * perItem;
+      const misses = (counted[place + 1] ?? 0) * perItem - hits;
+      for (let at = from; at < from + each; at += 1) {
+        gains[at] = hits * (hit[at] ?? 0) + misses * (miss[at] ?? 0);
+      }
     }
     return gains;
   }
@@ -119,10 +123,13 @@ function boundOf(share: number, of: number, side: 1 | -1, z: number): number {
 }
 
 /** Chance that two items are of one class, if they have nothing to do with each other. */
-export function chanceOfEqual(counts: readonly number[]): number {
-  const total = Math.max(
-    1,
-    counts.reduce((sum, count) => sum + count, 0),
-  );
-  return counts.reduce((sum, count) => sum + (count / total) ** 2, 0);
+export function chanceOfEqual(counts: ArrayLike<number>): number {
+  let total = 0;
+  let squares = 0;
+  for (let at = 0; at < counts.length; at += 1) {
+    const count = counts[at] ?? 0;
+    total += count;
+    squares += count * count;
+  }
+  return squares / Math.max(1, total * total);
 }

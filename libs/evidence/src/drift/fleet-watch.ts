@@ -14,9 +14,13 @@ const MOST_DEVICES = 2_000;
  * fifty events on both sides must be within its bound, at a total error of a percent or two.
  */
 const SETTINGS = { oddsRatios: [4, 2, 0.5], referenceErrors: 3.5 };
-/** Largest logarithm of evidence that is kept, and the most that is told. */
+/** Largest logarithm of evidence, and the most days, that are told. */
 const MOST_LOG = 600;
 const MOST_DAYS = 10_000_000;
+/** A device's likelihood ratio is followed up to here; one that is taken for less stays fair. */
+const MOST_RATIO = 1e30;
+/** Products are kept within this of 1, and what is beyond as a logarithm. */
+const MOST_FACTOR = 1e30;
 
 /** What a fleet's devices show together. */
 export interface FleetVerdict {
@@ -30,16 +34,13 @@ export interface FleetVerdict {
   readonly devices: number;
 }
 
-interface Device {
-  /** Logarithm of each bet's likelihood ratio since the look began. */
-  readonly logRatios: Float32Array;
-}
-
 interface Look {
   readonly since: number;
-  readonly devices: Map<string, Device>;
-  /** Logarithm of each product over devices: bet by bet, share by share. */
-  readonly products: Float64Array;
+  /** Of each device every bet's likelihood ratio since the look began. */
+  readonly ratios: Map<string, Float32Array>;
+  /** Products over devices, bet by bet, share by share: a logarithm and a factor each. */
+  readonly logs: Float64Array;
+  readonly factors: Float64Array;
 }
 
 /**
@@ -56,11 +57,13 @@ interface Look {
  */
 export class FleetWatch {
   readonly #bets: DriftBets;
+  readonly #growth: Float64Array;
   #looks: Look[] = [];
 
   /** @param bets those of the variant's devices, whose counts it takes */
   constructor(bets: DriftBets) {
     this.#bets = bets.with(SETTINGS);
+    this.#growth = new Float64Array(this.#bets.length);
   }
 
   /**
@@ -70,26 +73,12 @@ export class FleetWatch {
   take(deviceId: string, counted: Float64Array, asOne: ItemsAsOne, at: number): void {
     this.#advance(at);
     const gains = this.#bets.gains(counted, asOne);
-    for (const { devices, products } of this.#looks) {
-      const device = devices.get(deviceId) ?? { logRatios: new Float32Array(gains.length) };
-      if (!devices.has(deviceId)) {
-        if (devices.size >= MOST_DEVICES) continue;
-        devices.set(deviceId, device);
-      }
-      const { logRatios } = device;
-      for (let bet = 0; bet < gains.length; bet += 1) {
-        const before = logRatios[bet] ?? 0;
-        logRatios[bet] = Math.min(MOST_LOG, before + (gains[bet] ?? 0));
-        const after = logRatios[bet] ?? 0;
-        const [was, is] = [Math.expm1(before), Math.expm1(after)];
-        for (let share = 0; share < SHARES.length; share += 1) {
-          const place = bet * SHARES.length + share;
-          const weight = SHARES[share] ?? 0;
-          const grown =
-            weight === 1 ? after - before : Math.log((1 + weight * is) / (1 + weight * was));
-          products[place] = (products[place] ?? 0) + grown;
-        }
-      }
+    for (let bet = 0; bet < gains.length; bet += 1) {
+      this.#growth[bet] = Math.min(MOST_RATIO, Math.exp(gains[bet] ?? 0));
+    }
+    for (const look of this.#looks) {
+      const ratios = ratiosOf(look, deviceId, gains.length);
+      if (ratios) grow(look, ratios, gains, this.#growth);
     }
   }
 
@@ -98,13 +87,13 @@ export class FleetWatch {
     this.#advance(at);
     const byFamily = new FamilySums();
     const byShare = SHARES.map(() => 0);
-    for (const { products } of this.#looks) {
+    for (const { logs, factors } of this.#looks) {
       for (let bet = 0; bet < this.#bets.length; bet += 1) {
         const weight = this.#bets.weights[bet] ?? 0;
         for (let share = 0; share < SHARES.length; share += 1) {
-          const log = products[bet * SHARES.length + share] ?? 0;
-          const own =
-            (LOOK_EVERY_DAYS * weight * Math.exp(Math.min(MOST_LOG, log))) / SHARES.length;
+          const place = bet * SHARES.length + share;
+          const product = Math.exp(Math.min(MOST_LOG, logs[place] ?? 0)) * (factors[place] ?? 1);
+          const own = (LOOK_EVERY_DAYS * weight * product) / SHARES.length;
           byFamily.add(this.#bets.families[bet] ?? 0, own);
           byShare[share] = (byShare[share] ?? 0) + own;
         }
@@ -115,7 +104,7 @@ export class FleetWatch {
       evidenceDays: Math.min(MOST_DAYS, byFamily.total),
       family: byFamily.largest,
       share: byFamily.total > 0 ? (SHARES[most] ?? null) : null,
-      devices: Math.max(0, ...this.#looks.map(({ devices }) => devices.size)),
+      devices: Math.max(0, ...this.#looks.map(({ ratios }) => ratios.size)),
     };
   }
 
@@ -124,10 +113,48 @@ export class FleetWatch {
     this.#looks = this.#looks.filter(({ since }) => at - since < LOOKS * LOOK_EVERY_DAYS);
     const last = this.#looks.at(-1);
     if (last && at - last.since < LOOK_EVERY_DAYS) return;
+    const products = this.#bets.length * SHARES.length;
     this.#looks.push({
       since: at,
-      devices: new Map(),
-      products: new Float64Array(this.#bets.length * SHARES.length),
+      ratios: new Map(),
+      logs: new Float64Array(products),
+      factors: new Float64Array(products).fill(1),
     });
+  }
+}
+
+/** A device's likelihood ratios; undefined: the look has devices enough. */
+function ratiosOf({ ratios }: Look, deviceId: string, bets: number): Float32Array | undefined {
+  const known = ratios.get(deviceId);
+  if (known || ratios.size >= MOST_DEVICES) return known;
+  const fresh = new Float32Array(bets).fill(1);
+  ratios.set(deviceId, fresh);
+  return fresh;
+}
+
+/** Takes a device's likelihood ratios forward, and the products with them. */
+function grow(
+  { logs, factors }: Look,
+  ratios: Float32Array,
+  gains: Float64Array,
+  growth: Float64Array,
+): void {
+  for (let bet = 0; bet < gains.length; bet += 1) {
+    const before = ratios[bet] ?? 1;
+    ratios[bet] = Math.min(MOST_RATIO, before * (growth[bet] ?? 1));
+    const after = ratios[bet] ?? 1;
+    for (let share = 0; share < SHARES.length; share += 1) {
+      const place = bet * SHARES.length + share;
+      const weight = SHARES[share] ?? 0;
+      if (weight === 1) {
+        logs[place] = (logs[place] ?? 0) + (gains[bet] ?? 0);
+        continue;
+      }
+      const grown = (1 + weight * (after - 1)) / (1 + weight * (before - 1));
+      const factor = (factors[place] ?? 1) * grown;
+      const isKept = factor < MOST_FACTOR && factor > 1 / MOST_FACTOR;
+      factors[place] = isKept ? factor : 1;
+      if (!isKept) logs[place] = (logs[place] ?? 0) + Math.log(factor);
+    }
   }
 }
