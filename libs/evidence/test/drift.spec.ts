@@ -133,6 +133,19 @@ describe('a watch for drift', () => {
     }
   });
 
+  it('does not take the first run for many items either where the model mistakes its class', () => {
+    // Sixty images of one class, of which a model is right in 34: a stream that was met with.
+    const said = '346545633543334033353333553363533733433535353337353335333453';
+    const sketch = new WindowSketch();
+    const memory = new StreamMemory();
+    for (const one of said) {
+      const input = { channelMeans: [], brightness: 0, contrast: 1 };
+      sketch.add(input, { predicted: Number(one), confidence: 1 }, memory);
+    }
+    const verdict = new DriftWatch(bets, DAYS).take(sketch, MINUTE_DAYS);
+    expect(verdict).toMatchObject({ judges: false, evidenceDays: 0 });
+  });
+
   it('finds a class that became three times as frequent, in the end', () => {
     for (const seed of [21, 22, 23]) {
       expect(minutesToAlarm(seed, { ...USUAL, shares: tripled }, 480)).toBeLessThan(480);
@@ -200,6 +213,22 @@ describe('a watch over a fleet', () => {
 
   it('finds within ten minutes what all devices have, which none shows by itself', () => {
     expect(evidence(40, 40, 10)).toBeGreaterThan(DAYS);
+  });
+
+  it('stays a number when a device shows what is beyond all measure', () => {
+    const fleet = new FleetWatch(bets);
+    const odd = new WindowSketch();
+    const memory = new StreamMemory();
+    const input = { channelMeans: [], brightness: 1e6, contrast: 1 };
+    for (let at = 0; at < 3_000; at += 1) odd.add(input, { predicted: 500, confidence: 9 }, memory);
+    const usual = new Stream(91);
+    for (let minute = 0; minute < 12; minute += 1) {
+      const at = minute * MINUTE_DAYS;
+      fleet.take('odd', bets.count(odd), { outputs: 1, inputs: 1 }, at);
+      const counted = bets.count(usual.sketch(60, USUAL));
+      fleet.take('usual', counted, { outputs: 20, inputs: 20 }, at);
+    }
+    expect(fleet.verdict(12 * MINUTE_DAYS)).toMatchObject({ evidenceDays: 1e7, devices: 2 });
   });
 
   it('is silent where none drifts', () => {

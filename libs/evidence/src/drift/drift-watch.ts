@@ -104,19 +104,21 @@ export class DriftWatch {
   takeCounted(sketch: WindowSketch, counted: Float64Array, days: number): DriftVerdict {
     this.#remember(sketch);
     const itemsAsOne = this.#itemsAsOne();
-    // A stream that shows one class so far may be in a single run; the reference knows of others.
+    // A stream that shows one class so far, well recognised or not, may be in a single run; the
+    // reference knows of others.
     const most = Math.max(
-      this.#dependence.classEffect(this.bets.chanceOfEqual),
+      this.#dependence.mostClassEffect(this.bets.chanceOfEqual),
       ...Object.values(itemsAsOne),
     );
     const judges = days > 0 && this.#dependence.items >= LEAST_EFFECTIVE_ITEMS * most;
     if (judges) {
       const gains = this.bets.gains(counted, itemsAsOne);
       const [sums, { weights }] = [this.#sums, this.bets];
+      const kept = this.daysPerFalseAlarm * MOST_OVER;
       for (let at = 0; at < gains.length; at += 1) {
-        const kept = (this.daysPerFalseAlarm * MOST_OVER) / (weights[at] ?? 1);
+        const weight = weights[at] ?? 1;
         const grown = ((sums[at] ?? 0) + days) * Math.exp(gains[at] ?? 0);
-        sums[at] = Math.min(kept, grown);
+        sums[at] = weight * grown < kept ? grown : kept / weight;
       }
     }
     return { ...this.#judge(), itemsAsOne, judges };
@@ -124,7 +126,7 @@ export class DriftWatch {
 
   /** Until a stream is known, its brightness may hang together as its classes do. */
   #itemsAsOne(): ItemsAsOne {
-    const outputs = this.#dependence.classEffect(chanceOfEqual([...this.#classes]));
+    const outputs = this.#dependence.classEffect(chanceOfEqual(this.#classes));
     const inputs = this.#dependence.levelEffect();
     const known = this.#dependence.items >= KNOWN_ITEMS;
     return { outputs, inputs: known ? inputs : Math.max(outputs, inputs) };
@@ -132,9 +134,9 @@ export class DriftWatch {
 
   #remember({ dependence, classes }: WindowSketch): void {
     this.#dependence.merge(dependence);
-    for (const [bucket, count] of classes.entries()) {
+    classes.forEach((bucket, count) => {
       this.#classes[bucket] = (this.#classes[bucket] ?? 0) + count;
-    }
+    });
     if (this.#dependence.items <= REMEMBERED_ITEMS) return;
     this.#dependence.merge(this.#dependence, -0.5);
     this.#classes.forEach((count, bucket) => (this.#classes[bucket] = count / 2));

@@ -88,17 +88,26 @@ export class Dependence {
 
   /** The same of the classes. @param chance that two independent items are of one class */
   classEffect(chance: number): number {
-    return this.#effect((at) =>
-      chance >= 1 ? 0 : ((this.equal[at] ?? 0) / (this.pairs[at] ?? 1) - chance) / (1 - chance),
-    );
+    return this.#effect((at) => this.#classCorrelation(at, chance));
+  }
+
+  /** The most that {@link classEffect} may be, as far as its items tell: noise is taken for correlation. */
+  mostClassEffect(chance: number): number {
+    return this.#effect((at) => this.#classCorrelation(at, chance), 0);
+  }
+
+  #classCorrelation(at: number, chance: number): number {
+    if (chance >= 1) return 0;
+    return ((this.equal[at] ?? 0) / (this.pairs[at] ?? 1) - chance) / (1 - chance);
   }
 
   /**
    * Sums the correlations by trapezia between the lags, up to the first that is within the noise of
    * independent items (after Geyer 1992, "Practical Markov Chain Monte Carlo"), then adds twice the
    * error of the estimate, so that it errs to the side of fewer alarms.
+   * @param noise how many standard errors of independent items count as noise
    */
-  #effect(correlation: (at: number) => number): number {
+  #effect(correlation: (at: number) => number, noise = 2): number {
     let sum = 0;
     let [lastLag, last] = [0, 1];
     for (const [at, lag] of LAGS.entries()) {
@@ -107,7 +116,7 @@ export class Dependence {
       const here = Math.max(0, correlation(at));
       const width = lag - lastLag;
       sum += (width * (last + here)) / 2 + (here - last) / 2;
-      if (here < 2 / Math.sqrt(pairs)) break;
+      if (here < noise / Math.sqrt(pairs)) break;
       [lastLag, last] = [lag, here];
     }
     const effect = 1 + 2 * sum;
