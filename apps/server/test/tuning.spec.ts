@@ -139,12 +139,16 @@ describe('tuning that goes on', () => {
     await runs(device.id, best.candidateId);
 
     const measured = 2 * best.latencyMs.predicted;
-    const window = (): Promise<string> =>
-      device.say('telemetry', {
-        ...{ generation: device.generation, running: device.running },
+    const window = (
+      of = device,
+      ms = measured,
+      accuracy: Telemetry['accuracy'] = null,
+    ): Promise<string> =>
+      of.say('telemetry', {
+        ...{ generation: of.generation, running: of.running },
         ...{ from: new Date(Date.now() - 1000).toISOString(), to: new Date().toISOString() },
-        ...{ inferences: 50, errors: 0, accuracy: null, restarts: 0, emulatedSlowdown: null },
-        latencyMs: { p50: measured, p95: measured, max: measured, mean: measured },
+        ...{ inferences: 50, errors: 0, accuracy, restarts: 0, emulatedSlowdown: null },
+        latencyMs: { p50: ms, p95: ms, max: ms, mean: ms },
         memory: { rssBytes: 2 ** 26, modelBytes: 2 ** 20 },
       });
     const settled = (await proposals()).length;
@@ -171,6 +175,24 @@ describe('tuning that goes on', () => {
       { deviceId: device.id, cause: 'latency', from: best.candidateId },
     ]);
     await runs(device.id, newest!.causes[0]!.to!);
+
+    // What an alert is about goes from those that still have it, to another variant that fits.
+    await server.ok('POST', '/api/v1/alert-rules', {
+      ...{ name: 'worse', metric: 'accuracy', raise: 0.5, clear: 0.6, minimum: 10 },
+      ...{ forSeconds: 0, windowSeconds: 3600, releaseId, actions: { planAgain: true } },
+    });
+    const fast = best.latencyMs.predicted;
+    await window(later, fast, { labelled: 50, correct: 5 });
+    const { proposals: asked } = await server.until<{ proposals: ProposalView[] }>(
+      '/api/v1/proposals',
+      (page) => page.proposals.some(({ causes }) => causes.some(({ cause }) => cause === 'alert')),
+    );
+    const [{ cause, deviceId, from, to, why }] = asked[0]!.causes as [ProposalView['causes'][0]];
+    expect({ cause, deviceId, from }).toEqual({
+      ...{ cause: 'alert', deviceId: later.id, from: best.candidateId },
+    });
+    expect(why).toContain('accuracy is 0.1');
+    await runs(later.id, to!);
   });
 
   it('re-plans a real agent whose runs take at least twice as long as predicted, after five windows', async () => {

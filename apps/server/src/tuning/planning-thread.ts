@@ -46,3 +46,24 @@ export function planInThread(task: PlanningTask): Promise<Planned[]> {
     worker.once('exit', () => reject(new Error('The planning thread ended without an answer.')));
   });
 }
+
+/**
+ * Plans devices without detail, by their ids, each among the candidates but one; one for which no other
+ * is left is not planned.
+ * @throws TuningError TUNING_CANDIDATES
+ */
+export async function planEach(
+  all: readonly { readonly device: PlanDevice; readonly without: string | null }[],
+  candidates: readonly Candidate[],
+): Promise<Map<string, Planned>> {
+  const plans = new Map<string, Planned>();
+  for (const left of new Set(all.map(({ without }) => without))) {
+    const offered = candidates.filter(({ id }) => id !== left);
+    if (offered.length === 0) continue;
+    const devices = all.flatMap(({ device, without }) => (without === left ? [device] : []));
+    for (const one of await planInThread({ devices, candidates: offered, detail: false })) {
+      plans.set(one.assignment.deviceId, one);
+    }
+  }
+  return plans;
+}

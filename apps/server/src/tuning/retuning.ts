@@ -16,7 +16,7 @@ import { Library } from '../models/library.js';
 import { Database, type Transaction } from '../persistence/database.js';
 import { fromJson, toJson } from '../persistence/json.js';
 import { planningCandidate } from './candidates.js';
-import { planInThread, type Planned } from './planning-thread.js';
+import { planEach, type Planned } from './planning-thread.js';
 import { Plans } from './plans.js';
 import { Policies } from './policies.js';
 import { Proposals } from './proposals.js';
@@ -90,7 +90,10 @@ export class Retuning {
     }
   }
 
-  /** Has the devices for which a release's policies chose a variant planned again, at the next tick. */
+  /**
+   * Has the devices for which a release's policies chose a variant planned again at the next tick, among
+   * the other variants; where none of them fits, the device keeps it.
+   */
   async askAgain(releaseId: string, variantId: string, why: string): Promise<void> {
     const policies = (await this.policies.list()).filter((one) => one.releaseId === releaseId);
     await this.database.write((transaction) =>
@@ -118,20 +121,22 @@ export class Retuning {
     if (due.length === 0) return;
     const { modelId, candidates } = await this.offered(policy.releaseId);
     const factors = factorsFor(due, rows);
-    const planned = await planInThread({
-      devices: due.map(({ subject }) => ({
-        ...subject,
-        latencyFactor: factors.get(subject.id) ?? 1,
+    const byId = await planEach(
+      due.map(({ subject, row, cause }) => ({
+        device: { ...subject, latencyFactor: factors.get(subject.id) ?? 1 },
+        without: cause === 'alert' ? (row?.candidateId ?? null) : null,
       })),
       candidates,
-      detail: false,
-    });
-    const byId = new Map(planned.map((one) => [one.assignment.deviceId, one]));
+    );
     await this.database.write(async (transaction) => {
       const causes: Cause[] = [];
       const changed: Assignment[] = [];
       for (const one of due) {
         const plan = byId.get(one.subject.id);
+        if (one.cause === 'alert' && !plan?.assignment.candidateId) {
+          await this.keepAsPlanned(transaction, policy.id, one.subject.id);
+          continue;
+        }
         if (!plan) continue;
         await this.keep(transaction, policy.id, one, plan, factors.get(one.subject.id) ?? 1);
         const from = one.row ? one.row.candidateId : runningOf(one.subject, policy.releaseId);
@@ -228,6 +233,18 @@ export class Retuning {
       where: { policyId_deviceId: id },
       create: { ...id, ...data },
       update: data,
+    });
+  }
+
+  /** Nothing else fits: a variant that an alert is about is better than none. */
+  private async keepAsPlanned(
+    transaction: Transaction,
+    policyId: string,
+    deviceId: string,
+  ): Promise<void> {
+    await transaction.tunedDevice.update({
+      where: { policyId_deviceId: { policyId, deviceId } },
+      data: { askedBecause: null },
     });
   }
 
