@@ -86,7 +86,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
   const courier = new Courier(outbox, link, log);
   const samples = new ShadowSpool(options.stateDir, link, epoch, log);
   const shadowing = new Shadowing(
-    options.allowShadowSamples,
+    options.shadowBytesPerDay,
     samples,
     {
       steadyMs: () => performance.now(),

@@ -22,7 +22,8 @@ export interface AgentOptions {
   readonly watchdogMs: number;
   readonly feedbackPort: number | null;
   readonly feedbackDir: string | null;
-  readonly allowShadowSamples: boolean;
+  /** Most bytes of shadow samples in a day, whoever orders more; null: none may be ordered. */
+  readonly shadowBytesPerDay: number | null;
   readonly keepaliveS: number;
   readonly quickProfile: boolean;
   readonly logLevel: string;
@@ -44,6 +45,7 @@ interface Given {
   feedbackPort?: number;
   feedbackDir?: string;
   allowShadowSamples?: boolean;
+  shadowDayMib: number;
   keepaliveS: number;
   quickProfile?: boolean;
   logLevel: string;
@@ -97,6 +99,12 @@ export function agentCommand(): Command {
       '--allow-shadow-samples',
       'let the server ask for a few of the inputs, to judge them by the uncompressed model',
     )
+    .option(
+      '--shadow-day-mib <mib>',
+      'most MiB of inputs that are sent in a day, however many are ordered',
+      positive,
+      16,
+    )
     .option('--keepalive-s <s>', 'longest silence on the connection to the broker', positive, 30)
     .option('--quick-profile', 'measure the device in less time, less exactly')
     .addOption(
@@ -123,7 +131,7 @@ function optionsOf(given: Given): AgentOptions {
     watchdogMs: given.watchdogMs,
     feedbackPort: given.feedbackPort ?? null,
     feedbackDir: given.feedbackDir === undefined ? null : resolve(given.feedbackDir),
-    allowShadowSamples: given.allowShadowSamples ?? false,
+    shadowBytesPerDay: given.allowShadowSamples ? Math.floor(given.shadowDayMib * MEBIBYTE) : null,
     keepaliveS: Math.ceil(given.keepaliveS),
     quickProfile: given.quickProfile ?? false,
     logLevel: given.logLevel,

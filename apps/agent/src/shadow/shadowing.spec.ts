@@ -12,6 +12,8 @@ const running = {
   ...{ generation: 1, releaseId: 'r-1', variantId: 'v-1', modelSha256: 'a'.repeat(64) },
   modelBytes: 1,
 };
+/** More than is ever ordered. */
+const OWNER = 2 ** 40;
 const SAMPLING: Sampling = {
   ...{ share: 1, perHour: 3600, bytesPerSample: 4096, bytesPerDay: 2 ** 30 },
 };
@@ -27,11 +29,11 @@ const files = (): string[] =>
     .map((name) => join(directory, 'shadow', name));
 
 /** A device with a real spool; its clock is the test's, its link is down. */
-function device(allowed = true, limits = { entries: 1000, bytes: 2 ** 20 }) {
+function device(bytesPerDay: number | null = OWNER, limits = { entries: 1000, bytes: 2 ** 20 }) {
   const link = { ready: false, sendEncoded: () => undefined };
   let nowMs = 0;
   const shadowing = new Shadowing(
-    allowed,
+    bytesPerDay,
     new ShadowSpool(directory, link, () => 1, log, limits),
     { steadyMs: () => nowMs, wallMs: () => 1_700_000_000_000 + nowMs, random: seededRandom(1) },
     log,
@@ -84,7 +86,7 @@ describe('shadow samples of a device', () => {
     await willing.feed(inputs(3));
     expect(willing.bodies()).toEqual([]);
 
-    const shut = device(false);
+    const shut = device(null);
     shut.shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
     await shut.feed(inputs(3));
     expect(shut.bodies()).toEqual([]);
@@ -95,7 +97,7 @@ describe('shadow samples of a device', () => {
     first.shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
     await first.feed(inputs(4));
     expect(first.bodies()).toHaveLength(3);
-    device(false);
+    device(null);
     expect(files()).toEqual([]);
 
     const second = device();
@@ -106,7 +108,7 @@ describe('shadow samples of a device', () => {
   });
 
   it('keep to the bounds of the spool: the oldest go, and are counted', async () => {
-    const { shadowing, bodies, feed } = device(true, { entries: 5, bytes: 2 ** 20 });
+    const { shadowing, bodies, feed } = device(OWNER, { entries: 5, bytes: 2 ** 20 });
     shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
     const fed = inputs(12);
     await feed(fed);
@@ -121,7 +123,7 @@ describe('shadow samples of a device', () => {
 
   it('keep to the bytes of the spool', async () => {
     const bytes = 4000;
-    const { shadowing, feed } = device(true, { entries: 1000, bytes });
+    const { shadowing, feed } = device(OWNER, { entries: 1000, bytes });
     shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
     await feed(inputs(15, 200));
     const kept = files().map((path) => statSync(path).size);
@@ -142,5 +144,24 @@ describe('shadow samples of a device', () => {
     await large.feed(inputs(4, 32));
     expect(large.bodies()).toEqual([]);
     expect(large.shadowing.losses()).toEqual({ tooLarge: 0, overBudget: 3, dropped: 0 });
+  });
+
+  it('are no more than the owner lets go in a day, whatever is ordered', async () => {
+    const [day, seconds] = [2 ** 17, 1000];
+    const bounded = device(day);
+    bounded.shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
+    // A sample of 128 bytes a second.
+    await bounded.feed(inputs(seconds));
+    const sent = bounded
+      .bodies()
+      .reduce((sum, { input }) => sum + Buffer.from(input.data, 'base64').byteLength, 0);
+    expect(sent).toBeGreaterThan(0);
+    expect(sent).toBeLessThanOrEqual((day * seconds) / 86_400);
+    expect(bounded.shadowing.losses()!.overBudget).toBeGreaterThan(900);
+
+    const large = device(200);
+    large.shadowing.take({ releaseId: 'r-1', sampling: SAMPLING });
+    await large.feed(inputs(4));
+    expect(large.shadowing.losses()).toEqual({ tooLarge: 3, overBudget: 0, dropped: 0 });
   });
 });

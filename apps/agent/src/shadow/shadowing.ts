@@ -45,27 +45,30 @@ export class Shadowing {
   readonly #sampler: SlotSampler;
   readonly #allowance: DailyAllowance;
 
-  /** @param allowed whether the device's owner allows it at all */
+  /**
+   * @param bytesPerDay most that the device's owner lets go in a day, whatever is ordered, for an order is
+   * not signed; null: nothing
+   */
   constructor(
-    private readonly allowed: boolean,
+    private readonly bytesPerDay: number | null,
     private readonly samples: Pick<ShadowSpool, 'post' | 'clear' | 'dropped'>,
     private readonly sources: ShadowSources,
     private readonly log: Logger,
   ) {
     this.#sampler = new SlotSampler(sources.random);
     this.#allowance = new DailyAllowance(sources.steadyMs());
-    if (!allowed) samples.clear();
+    if (bytesPerDay === null) samples.clear();
   }
 
   /** What the server wants from now on. */
   take(order: ShadowOrder): void {
     this.forget();
     if (order.sampling === null) this.samples.clear();
-    else if (!this.allowed) {
+    else if (this.bytesPerDay === null) {
       this.log.info('the server asks for shadow samples; this device does not allow them');
       return;
     }
-    this.#order = order;
+    this.#order = order.sampling ? { ...order, sampling: this.#bounded(order.sampling) } : order;
   }
 
   /** A new connection: what the server ordered before it may be ordered no more. */
@@ -113,6 +116,13 @@ export class Shadowing {
     this.#overBudget = 0;
     this.#unpacked = 0;
     return Object.values(losses).some((count) => count > 0) ? losses : undefined;
+  }
+
+  /** A day's bytes hold at least two samples, as those of every order do. */
+  #bounded(sampling: Sampling): Sampling {
+    const bytesPerDay = Math.min(sampling.bytesPerDay, this.bytesPerDay ?? 0);
+    const bytesPerSample = Math.min(sampling.bytesPerSample, Math.floor(bytesPerDay / 2));
+    return { ...sampling, bytesPerDay, bytesPerSample };
   }
 
   #samplingOf({ releaseId }: Running): Sampling | null {
