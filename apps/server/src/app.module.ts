@@ -79,6 +79,7 @@ import { DeviceTags } from './telemetry/device-tags.js';
 import { DriftReadings } from './telemetry/drift-readings.js';
 import { DriftStreams } from './telemetry/drift-streams.js';
 import { References } from './telemetry/references.js';
+import { RestartCounts } from './telemetry/restart-counts.js';
 import { RollUps } from './telemetry/roll-ups.js';
 import { DeviceSeries } from './telemetry/device-series.js';
 import { Series } from './telemetry/series.js';
@@ -187,6 +188,7 @@ export class AppModule {
         Retention,
         Retuning,
         Revocations,
+        RestartCounts,
         RollUps,
         RolloutEvidence,
         RolloutStore,

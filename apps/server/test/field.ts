@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import type { Telemetry as Window } from '@espalier/protocol';
 import { AlertActing } from '../src/alerts/alert-acting.js';
@@ -5,14 +8,17 @@ import { AlertRules } from '../src/alerts/alert-rules.js';
 import { AlertWatch } from '../src/alerts/alert-watch.js';
 import { Alerts } from '../src/alerts/alerts.js';
 import { Readings } from '../src/alerts/readings.js';
+import { ruleRequestSchema, type RuleView } from '../src/alerts/schemas.js';
 import { EventStream } from '../src/http/event-stream.js';
-import type { Database } from '../src/persistence/database.js';
+import { Database } from '../src/persistence/database.js';
+import { migrateSqlite } from '../src/persistence/migrate-sqlite.js';
 import type { Rollouts } from '../src/rollout/rollouts.js';
 import { DeviceTags } from '../src/telemetry/device-tags.js';
 import { RecentAgreement } from '../src/shadow/recent-agreement.js';
 import { DriftReadings } from '../src/telemetry/drift-readings.js';
 import { DriftStreams } from '../src/telemetry/drift-streams.js';
 import { References } from '../src/telemetry/references.js';
+import { RestartCounts } from '../src/telemetry/restart-counts.js';
 import { RollUps } from '../src/telemetry/roll-ups.js';
 import { Series } from '../src/telemetry/series.js';
 import { Telemetry } from '../src/telemetry/telemetry.js';
@@ -66,6 +72,35 @@ export async function addVariant(database: Database): Promise<void> {
   });
 }
 
+/** A database of its own, with the variant. */
+export class Site {
+  private constructor(
+    private readonly folder: string,
+    readonly database: Database,
+  ) {}
+
+  static async open(): Promise<Site> {
+    const folder = mkdtempSync(join(tmpdir(), 'espalier-field-'));
+    const path = join(folder, 'espalier.db');
+    migrateSqlite(path);
+    const database = await Database.open({ kind: 'sqlite', path });
+    await addVariant(database);
+    return new Site(folder, database);
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** An alert rule as it is stored, without actions. */
+export const ruleOf = (change: object): RuleView => ({
+  ...ruleRequestSchema.parse({ name: 'x', ...change }),
+  ...{ id: 'a-1', createdAt: new Date().toISOString() },
+  actions: { webhook: null, pauseRollouts: false, planAgain: false },
+});
+
 /** What a server does with telemetry, as one that has just started on a database. */
 export class Watchers {
   readonly rollUps: RollUps;
@@ -80,7 +115,7 @@ export class Watchers {
   constructor(private readonly database: Database) {
     const [references, tags] = [new References(database), new DeviceTags(database)];
     const streams = new DriftStreams(database, references);
-    this.rollUps = new RollUps(database, tags, streams);
+    this.rollUps = new RollUps(database, tags, streams, new RestartCounts(database));
     this.series = new Series(database, references);
     this.drifts = new DriftReadings(database, streams, tags, references, this.series);
     const recent = new RecentAgreement(database, tags);

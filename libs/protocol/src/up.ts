@@ -112,6 +112,7 @@ export const telemetrySchema = z.object({
   memory: z.object({ rssBytes: bytesSchema, modelBytes: bytesSchema }),
   /** Only where labels came with the input. */
   accuracy: z.object({ labelled: counterSchema, correct: counterSchema }).nullable(),
+  /** How often the agent was started again since the device was enrolled. */
   restarts: counterSchema,
   emulatedSlowdown: z.number().min(1).nullable(),
   /** Length by a clock that is never set; `from` and `to` are the device's own time of day. */

@@ -64,6 +64,7 @@ export class Readings {
   private async silence(rule: RuleView, now: Date): Promise<Reading> {
     const where: Prisma.DeviceWhereInput = {
       ...whereSelected(parseSelector(rule.selector), this.database),
+      revokedAt: null,
       NOT: { running: { equals: Prisma.DbNull } },
     };
     const before = new Date(now.getTime() - rule.windowSeconds * 1000);

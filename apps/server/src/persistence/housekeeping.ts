@@ -13,7 +13,8 @@ const ALERT_DAYS = 365;
 export class Housekeeping {
   constructor(
     private readonly database: Database,
-    @Inject(CONFIGURATION) private readonly configuration: Configuration,
+    @Inject(CONFIGURATION)
+    private readonly configuration: Pick<Configuration, 'telemetryDays' | 'rollUpDays' | 'shadow'>,
   ) {}
 
   /** Forgets old telemetry, sums and alerts, ids of old messages, and tokens that expired, some at a time. */

@@ -3,6 +3,7 @@ import { ServerError } from '../errors.js';
 import { Database } from '../persistence/database.js';
 import { References } from './references.js';
 import { startOf } from './resolutions.js';
+import { freshRestarts } from './restart-counts.js';
 import { RollUp } from './roll-up.js';
 import type { DeviceSeriesQuery, SeriesView } from './schemas.js';
 import { Point, resolutionsOf, spanOf, viewOf, type Sums } from './series.js';
@@ -32,7 +33,8 @@ export class DeviceSeries {
     const variants = new Set(windows.map(({ body }) => body.running.variantId));
     const references = await this.references.ofAll([...variants]);
     const sums: Sums = new Map();
-    for (const window of windows) {
+    const restarts = freshRestarts(windows);
+    for (const [at, window] of windows.entries()) {
       const { releaseId, variantId } = window.body.running;
       const key = `${releaseId}/${variantId}`;
       const points = sums.get(key) ?? new Map<number, Point>();
@@ -41,7 +43,7 @@ export class DeviceSeries {
       const point = points.get(start) ?? new Point();
       points.set(start, point);
       const own = new RollUp();
-      own.add(window.body, window.seconds, window.sketch);
+      own.add(window.body, window.seconds, window.sketch, restarts[at] ?? 0);
       point.add(own, references.get(variantId));
     }
     return viewOf(resolution, from, to, sums);

@@ -1,46 +1,11 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { ruleRequestSchema, type RuleView } from '../alerts/schemas.js';
-import { Database } from '../persistence/database.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
-import { addVariant, RUNNING, sketchOf, Watchers } from '../../test/field.js';
+import { ruleOf, RUNNING, Site, sketchOf, Watchers } from '../../test/field.js';
 import { seriesQuerySchema } from './schemas.js';
 
-/** A database of its own. */
-class Site {
-  private constructor(
-    private readonly folder: string,
-    readonly database: Database,
-  ) {}
+const rule = (change: object) => ruleOf({ metric: 'drift', raise: 30, clear: 3, ...change });
 
-  static async open(): Promise<Site> {
-    const folder = mkdtempSync(join(tmpdir(), 'espalier-drift-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    const database = await Database.open({ kind: 'sqlite', path });
-    await addVariant(database);
-    return new Site(folder, database);
-  }
-
-  stored(): Promise<object[]> {
-    return this.database.read.driftStream.findMany({
-      omit: { at: true },
-      orderBy: { deviceId: 'asc' },
-    });
-  }
-
-  async close(): Promise<void> {
-    await this.database.close();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-const rule = (change: object): RuleView => ({
-  ...ruleRequestSchema.parse({ name: 'x', metric: 'drift', raise: 30, clear: 3, ...change }),
-  ...{ id: 'a-1', createdAt: new Date().toISOString() },
-  actions: { webhook: null, pauseRollouts: false, planAgain: false },
-});
+/** What is stored of the streams. */
+const storedOn = ({ database }: Site): Promise<object[]> =>
+  database.read.driftStream.findMany({ omit: { at: true }, orderBy: { deviceId: 'asc' } });
 
 describe('drift on the server', () => {
   const sites: Site[] = [];
@@ -115,10 +80,10 @@ describe('drift on the server', () => {
     const after = new Watchers(other.database);
     await whole.rollUps.next();
     await after.rollUps.next();
-    expect(await other.stored()).toEqual(await one.stored());
+    expect(await storedOn(other)).toEqual(await storedOn(one));
     // A server that starts again, and finds nothing new, changes nothing.
     await new Watchers(other.database).rollUps.next();
-    expect(await other.stored()).toEqual(await one.stored());
+    expect(await storedOn(other)).toEqual(await storedOn(one));
   });
 
   it('begins anew with another variant, and keeps one stream a device', async () => {
@@ -129,7 +94,7 @@ describe('drift on the server', () => {
     const running = { ...RUNNING, releaseId: 'rel-2' };
     await server.say('cam-a', sketchOf(3, 60), { running });
     await server.rollUps.next();
-    expect(await site.stored()).toMatchObject([{ deviceId: 'cam-a', releaseId: 'rel-2' }]);
+    expect(await storedOn(site)).toMatchObject([{ deviceId: 'cam-a', releaseId: 'rel-2' }]);
   });
 });
 

@@ -54,11 +54,15 @@ export class RollUp {
     return this.#sketch;
   }
 
-  /** Adds a window that lasted so long. @param sketch the window's, where it has one that can be read */
-  add(window: Telemetry, seconds: number, sketch: WindowSketch | null): void {
+  /**
+   * Adds a window that lasted so long.
+   * @param sketch the window's, where it has one that can be read
+   * @param restarts that it is the first to tell of; the window itself has all there ever were
+   */
+  add(window: Telemetry, seconds: number, sketch: WindowSketch | null, restarts: number): void {
     const { latencyMs, accuracy, memory, inferences } = window;
     this.#sum({
-      ...{ windows: 1, seconds, inferences, errors: window.errors, restarts: window.restarts },
+      ...{ windows: 1, seconds, inferences, errors: window.errors, restarts },
       labelled: accuracy?.labelled ?? 0,
       correct: Math.min(accuracy?.correct ?? 0, accuracy?.labelled ?? 0),
       latencySumMs: Math.max(0, latencyMs?.mean ?? 0) * inferences,

@@ -5,13 +5,13 @@ import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import type { Telemetry as Window } from '@espalier/protocol';
 import { Database } from '../persistence/database.js';
 import { migrateSqlite } from '../persistence/migrate-sqlite.js';
-import { ruleRequestSchema } from '../alerts/schemas.js';
-import { Watchers } from '../../test/field.js';
+import { ruleOf, Watchers } from '../../test/field.js';
 import { DeviceSeries } from './device-series.js';
 import { DeviceTags } from './device-tags.js';
 import { startOf } from './resolutions.js';
 import { DriftStreams } from './drift-streams.js';
 import { References } from './references.js';
+import { RestartCounts } from './restart-counts.js';
 import { RollUps } from './roll-ups.js';
 import { seriesQuerySchema } from './schemas.js';
 import { Series } from './series.js';
@@ -32,7 +32,8 @@ describe('roll-ups', () => {
     database = await Database.open({ kind: 'sqlite', path });
     const references = new References(database);
     const drift = new DriftStreams(database, references);
-    rollUps = new RollUps(database, new DeviceTags(database), drift);
+    const restarts = new RestartCounts(database);
+    rollUps = new RollUps(database, new DeviceTags(database), drift, restarts);
     series = new Series(database, references);
     for (const [id, site] of [
       ['cam-a', 'lyon'],
@@ -136,7 +137,23 @@ describe('roll-ups', () => {
     expect(await totals({})).toMatchObject({ all: { windows: 2 } });
   });
 
-  it('can be asked for by label, variant and class', async () => {
+  it('can be asked for by model, variant, label and class', async () => {
+    const createdAt = NOW;
+    await database.write(({ release }) =>
+      release.create({
+        data: {
+          ...{ id: 'rel-2', modelId: 'm-2', planId: 'p-2', modelName: 'doors', version: 1 },
+          ...{ state: 'signed', document: {}, manifests: {}, createdAt },
+        },
+      }),
+    );
+    await say('cam-b', 0, {
+      running: { releaseId: 'rel-2', variantId: 'v-9', modelSha256: 'c'.repeat(64) },
+      ...{ inferences: 70, accuracy: null },
+    });
+    await rollAllUp();
+    expect(await totals({ model: 'doors' })).toMatchObject({ all: { inferences: 70 } });
+    expect(await totals({ by: 'model' })).toMatchObject({ doors: { inferences: 70 } });
     const other = { releaseId: 'rel-1', variantId: 'v-2', modelSha256: 'b'.repeat(64) };
     await say('cam-a', 0);
     await say('cam-b', 0, { running: other, accuracy: { labelled: 8, correct: 2 } });
@@ -150,7 +167,26 @@ describe('roll-ups', () => {
     });
     expect(Object.keys(await totals({ variantId: 'v-2', by: 'variant' }))).toEqual(['rel-1/v-2']);
     expect(Object.keys(await totals({ by: 'class' }))).toEqual(['unknown']);
+    expect(Object.keys(await totals({ by: 'model' })).sort()).toEqual(['doors', 'unknown']);
     expect(await totals({ model: 'none of these' })).toEqual({});
+    expect(await totals({ deviceClass: 'none of these' })).toEqual({});
+  });
+
+  it('count a restart once, though each window tells of all there ever were', async () => {
+    await say('cam-a', 60, { restarts: 7 });
+    await rollAllUp();
+    await say('cam-a', 40, { restarts: 7 });
+    await say('cam-a', 20, { restarts: 9 });
+    await say('cam-b', 20, { restarts: 4 });
+    await rollAllUp();
+    expect(await totals({})).toMatchObject({ all: { windows: 4, restarts: 2 } });
+    // A server that starts again knows what was told before.
+    await say('cam-a', 0, { restarts: 12 });
+    await new Watchers(database).rollUps.next();
+    expect(await totals({})).toMatchObject({ all: { windows: 5, restarts: 5 } });
+    const own = new DeviceSeries(database, new References(database));
+    const { series: ofDevice } = await own.of('cam-a', {}, new Date(Date.now() + 1000));
+    expect(ofDevice[0]?.total.restarts).toBe(5);
   });
 
   it('show in the minute in which a variant became worse that it did', async () => {
@@ -159,14 +195,10 @@ describe('roll-ups', () => {
     await say('cam-a', ago(90_000), { accuracy: { labelled: 100, correct: 90 } });
     await say('cam-a', ago(30_000), { accuracy: { labelled: 100, correct: 40 } });
     await rollUps.next();
-    const about = { name: 'x', metric: 'accuracy', raise: 0.8, clear: 0.85, windowSeconds: 60 };
-    const rule = { ...ruleRequestSchema.parse(about), id: 'a-1', createdAt: '' };
+    const rule = ruleOf({ metric: 'accuracy', raise: 0.8, clear: 0.85, windowSeconds: 60 });
     const { readings } = new Watchers(database);
     const at = async (ms: number): Promise<unknown[]> => {
-      const found = await readings.of(
-        { ...rule, actions: { webhook: null, pauseRollouts: false, planAgain: false } },
-        new Date(ms),
-      );
+      const found = await readings.of(rule, new Date(ms));
       return found.map(({ value }) => value);
     };
     expect([await at(minute - 60_000), await at(minute)]).toEqual([[0.9], [0.4]]);

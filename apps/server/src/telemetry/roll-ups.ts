@@ -6,6 +6,7 @@ import { jsonColumn } from '../persistence/sql.js';
 import { DeviceTags, type Tags } from './device-tags.js';
 import { DriftStreams } from './drift-streams.js';
 import { RESOLUTIONS, startOf, type Resolution } from './resolutions.js';
+import { RestartCounts } from './restart-counts.js';
 import { RollUp, rollUpSchema } from './roll-up.js';
 import { others, readWindows, type StoredWindow } from './windows.js';
 
@@ -44,6 +45,7 @@ export class RollUps {
     private readonly database: Database,
     private readonly tags: DeviceTags,
     private readonly drift: DriftStreams,
+    private readonly restarts: RestartCounts,
   ) {}
 
   /** Seconds from the arrival of the last window that was rolled up to its rolling up. */
@@ -86,8 +88,9 @@ export class RollUps {
 
   private async rollUp(windows: readonly StoredWindow[], lastId: number): Promise<void> {
     const tags = await this.tags.of(windows.map(({ deviceId }) => deviceId));
-    const buckets = await bucketsOf(windows, tags);
+    const buckets = await bucketsOf(windows, tags, await this.restarts.fresh(windows));
     await this.database.write((transaction) => store(transaction, buckets, lastId));
+    this.restarts.remember(windows);
   }
 }
 
@@ -95,6 +98,7 @@ export class RollUps {
 async function bucketsOf(
   windows: readonly StoredWindow[],
   tags: ReadonlyMap<string, Tags>,
+  restarts: readonly number[],
 ): Promise<Bucket[]> {
   const buckets = new Map<string, Bucket>();
   const bucketAt = (resolution: Resolution, at: Date, subject: Subject): RollUp => {
@@ -112,7 +116,7 @@ async function bucketsOf(
   for (const [at, { deviceId, to, seconds, body, sketch }] of windows.entries()) {
     const { releaseId, variantId } = body.running;
     const subject = { releaseId, variantId, tags: tags.get(deviceId) ?? NO_TAGS };
-    bucketAt('minute', to, subject).add(body, seconds, sketch);
+    bucketAt('minute', to, subject).add(body, seconds, sketch, restarts[at] ?? 0);
     if (at % ROWS_BEFORE_OTHERS === ROWS_BEFORE_OTHERS - 1) await others();
   }
   for (const minute of [...buckets.values()]) {

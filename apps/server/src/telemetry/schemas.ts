@@ -25,7 +25,7 @@ export const seriesQuerySchema = z.object({
   deviceClass: z.string().max(256).optional(),
   selector: z.string().max(1024).default(''),
   /** A series for each; at most 50. */
-  by: z.enum(['all', 'release', 'variant', 'class', 'labels']).default('all'),
+  by: z.enum(['all', 'model', 'release', 'variant', 'class', 'labels']).default('all'),
 });
 export type SeriesQuery = z.infer<typeof seriesQuerySchema>;
 

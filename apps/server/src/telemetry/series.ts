@@ -26,6 +26,19 @@ const rowSchema = z.object({
 });
 export type RollUpRow = z.infer<typeof rowSchema>;
 
+const nameSchema = z.object({ id: z.string(), modelName: z.string() });
+/** Of releases that are not known here. */
+const UNKNOWN_MODEL = 'unknown';
+
+type KeyOf = (row: RollUpRow) => string;
+const KEYS: Readonly<Record<Exclude<SeriesQuery['by'], 'model'>, KeyOf>> = {
+  all: () => 'all',
+  release: ({ releaseId }) => releaseId,
+  variant: ({ releaseId, variantId }) => `${releaseId}/${variantId}`,
+  class: ({ deviceClass }) => deviceClass,
+  labels: ({ labels }) => labels,
+};
+
 type Span = Pick<SeriesQuery, 'from' | 'to' | 'resolution'>;
 
 /** Which roll-ups. */
@@ -56,7 +69,8 @@ export class Series {
       const rows = await this.rows(resolution, from, to, query);
       if (rows.length > MOST_ROWS) continue;
       const references = await this.references.ofAll(rows.map(({ variantId }) => variantId));
-      return viewOf(resolution, from, to, sumsOf(rows, query.by, references));
+      const keyOf = await this.keyBy(query.by, rows);
+      return viewOf(resolution, from, to, sumsOf(rows, keyOf, references));
     }
     throw new ServerError(
       'REQUEST_INVALID',
@@ -93,6 +107,19 @@ export class Series {
     );
     const selector = parseSelector(filter.selector ?? '');
     return rows.filter(({ labels }) => labelsMatch(labels, selector));
+  }
+
+  /** To which series a row belongs. */
+  private async keyBy(by: SeriesQuery['by'], rows: readonly RollUpRow[]): Promise<KeyOf> {
+    if (by !== 'model') return KEYS[by];
+    const ids = [...new Set(rows.map(({ releaseId }) => releaseId))];
+    const named = await this.database.read.sql.all(
+      nameSchema,
+      `SELECT "id", "modelName" FROM "Release" WHERE "id" IN (${ids.map(() => '?').join(', ')})`,
+      ids,
+    );
+    const names = new Map(named.map(({ id, modelName }) => [id, modelName]));
+    return ({ releaseId }) => names.get(releaseId) ?? UNKNOWN_MODEL;
   }
 }
 
@@ -136,12 +163,12 @@ export type Sums = Map<string, Map<number, Point>>;
 
 function sumsOf(
   rows: readonly RollUpRow[],
-  by: SeriesQuery['by'],
+  keyOf: KeyOf,
   references: ReadonlyMap<string, Reference>,
 ): Sums {
   const series: Sums = new Map();
   for (const row of rows) {
-    const key = keyOf(row, by);
+    const key = keyOf(row);
     const points = series.get(key) ?? new Map<number, Point>();
     if (!series.has(key) && series.size >= MOST_SERIES) continue;
     series.set(key, points);
@@ -171,19 +198,4 @@ export function viewOf(resolution: Resolution, from: Date, to: Date, series: Sum
       };
     }),
   };
-}
-
-function keyOf(row: RollUpRow, by: SeriesQuery['by']): string {
-  switch (by) {
-    case 'all':
-      return 'all';
-    case 'release':
-      return row.releaseId;
-    case 'variant':
-      return `${row.releaseId}/${row.variantId}`;
-    case 'class':
-      return row.deviceClass;
-    case 'labels':
-      return row.labels;
-  }
 }
