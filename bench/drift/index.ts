@@ -22,7 +22,7 @@ export const benchmark: Benchmark<z.infer<typeof documentSchema>> = {
     /** Device-days of a few long streams without drift. */
     days: { type: 'string', default: '1000' },
     /** How long each of the family's 10,000 streams is. */
-    hours: { type: 'string', default: '24' },
+    hours: { type: 'string', default: '12' },
     /** Only one part: devices, shares, fleets, quiet or family. */
     part: { type: 'string', default: 'all' },
   },

@@ -28,7 +28,7 @@ export function addTelemetry(program: Command, context: Context): void {
   filtered(apiCommand(group, 'show', 'accuracy, latency and memory, summed over devices and time'))
     .addOption(
       new Option('--by <what>', 'a line for each; of one device always each variant')
-        .choices(['all', 'release', 'variant', 'class', 'labels'])
+        .choices(['all', 'model', 'release', 'variant', 'class', 'labels'])
         .default('variant'),
     )
     .option('--hours <hours>', 'over how long, until now', whole(1), 24)
