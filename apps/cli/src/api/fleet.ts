@@ -1,38 +1,18 @@
 import {
-  budgetSchema,
-  failureSchema,
+  deviceViewSchema,
   instantSchema,
-  labelsSchema,
   profileSchema,
-  runningSchema,
   sha256Schema,
   telemetrySchema,
   type Budget,
+  type DeviceView,
   type Profile,
   type Telemetry,
 } from '@espalier/protocol';
 import { z } from 'zod';
 import type { ApiClient } from './client.js';
 
-export const deviceSchema = z.object({
-  id: z.string(),
-  name: z.string(),
-  labels: labelsSchema,
-  state: z.string(),
-  budget: budgetSchema,
-  agentVersion: z.string().nullable(),
-  generation: z.number(),
-  running: runningSchema.nullable(),
-  failure: failureSchema.nullable(),
-  quarantinedAt: instantSchema.nullable(),
-  revokedAt: instantSchema.nullable(),
-  profileSha256: sha256Schema.nullable(),
-  createdAt: instantSchema,
-  seenAt: instantSchema.nullable(),
-});
-export type Device = z.infer<typeof deviceSchema>;
-
-const pageSchema = z.object({ devices: z.array(deviceSchema), next: z.string().nullable() });
+const pageSchema = z.object({ devices: z.array(deviceViewSchema), next: z.string().nullable() });
 const tokenSchema = z.object({ token: z.string(), expires: instantSchema });
 const profilesSchema = z.object({
   profiles: z.array(
@@ -49,8 +29,8 @@ const PAGE = 1000;
 export async function listDevices(
   api: ApiClient,
   query: { selector?: string | undefined; state?: string | undefined; limit: number },
-): Promise<Device[]> {
-  const devices: Device[] = [];
+): Promise<DeviceView[]> {
+  const devices: DeviceView[] = [];
   let cursor: string | null = null;
   do {
     const parameters = new URLSearchParams({
@@ -66,14 +46,14 @@ export async function listDevices(
   return devices;
 }
 
-export const getDevice = (api: ApiClient, id: string): Promise<Device> =>
-  api.get(pathOf(id), deviceSchema);
+export const getDevice = (api: ApiClient, id: string): Promise<DeviceView> =>
+  api.get(pathOf(id), deviceViewSchema);
 
 export const patchDevice = (
   api: ApiClient,
   id: string,
   patch: { name?: string; labels?: Record<string, string>; budget?: Budget },
-): Promise<Device> => api.patch(pathOf(id), patch, deviceSchema);
+): Promise<DeviceView> => api.patch(pathOf(id), patch, deviceViewSchema);
 
 export const createClaimToken = (
   api: ApiClient,
@@ -104,5 +84,5 @@ export const revokeDevice = (
 const pathOf = (id: string): string => `/devices/${encodeURIComponent(id)}`;
 
 /** Lets rollouts take a device again that failed too often. */
-export const endQuarantine = (api: ApiClient, id: string): Promise<Device> =>
-  api.delete(`/devices/${encodeURIComponent(id)}/quarantine`, deviceSchema);
+export const endQuarantine = (api: ApiClient, id: string): Promise<DeviceView> =>
+  api.delete(`/devices/${encodeURIComponent(id)}/quarantine`, deviceViewSchema);

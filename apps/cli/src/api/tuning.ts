@@ -1,37 +1,17 @@
-import { budgetSchema, instantSchema, type Budget } from '@espalier/protocol';
+import {
+  budgetSchema,
+  instantSchema,
+  planPreviewSchema,
+  type Budget,
+  type PlanPreview,
+} from '@espalier/protocol';
 import { z } from 'zod';
 import type { ApiClient } from './client.js';
-import { planSchema } from './releases.js';
-
-const optionSchema = z.object({
-  candidateId: z.string(),
-  precision: z.string(),
-  accuracy: z.number().nullable(),
-  latencyMs: z.object({ low: z.number(), predicted: z.number(), high: z.number() }),
-  ramBytes: z.number(),
-  storageBytes: z.number(),
-  transferBytes: z.number(),
-  excludedBy: z.string().nullable(),
-});
-export type PlanOption = z.infer<typeof optionSchema>;
-
-const previewSchema = z.object({
-  modelId: z.string(),
-  selector: z.string(),
-  assignments: z.array(
-    planSchema.shape.assignments.element.extend({
-      budget: budgetSchema,
-      options: z.array(optionSchema),
-    }),
-  ),
-  more: z.number(),
-});
-export type PlanPreview = z.infer<typeof previewSchema>;
 
 export const previewPlan = (
   api: ApiClient,
   request: { modelId: string; selector?: string },
-): Promise<PlanPreview> => api.post('/plans/preview', request, previewSchema);
+): Promise<PlanPreview> => api.post('/plans/preview', request, planPreviewSchema);
 
 const groupBudgetsSchema = z.object({
   budgets: z.array(z.object({ selector: z.string(), budget: budgetSchema })),

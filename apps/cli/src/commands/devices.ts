@@ -1,4 +1,4 @@
-import type { Profile } from '@espalier/protocol';
+import type { DeviceView, Profile } from '@espalier/protocol';
 import type { Command } from 'commander';
 import {
   askToMeasure,
@@ -10,7 +10,6 @@ import {
   patchDevice,
   revokeDevice,
   telemetryOf,
-  type Device,
 } from '../api/fleet.js';
 import { CliError } from '../errors.js';
 import { label, whole } from '../option-values.js';
@@ -152,7 +151,7 @@ async function profileOf(id: string, options: ApiOptions, context: Context): Pro
   throw new CliError('CLI_PROFILE', `${id} has not measured itself yet.`);
 }
 
-function devicesText(devices: readonly Device[], terminal: Terminal): string {
+function devicesText(devices: readonly DeviceView[], terminal: Terminal): string {
   if (devices.length === 0) {
     return 'No devices. `espalier devices claim` makes a token with which one joins.';
   }
@@ -180,7 +179,7 @@ function deviceText(
     profile,
     telemetry,
   }: {
-    device: Device;
+    device: DeviceView;
     profile: Profile | null;
     telemetry: Awaited<ReturnType<typeof telemetryOf>>[number] | null;
   },
@@ -217,7 +216,7 @@ function deviceText(
   return fields(terminal, rows);
 }
 
-function stateText({ state, quarantinedAt, revokedAt }: Device): string {
+function stateText({ state, quarantinedAt, revokedAt }: DeviceView): string {
   if (revokedAt !== null) return `${state}, revoked`;
   return quarantinedAt === null ? state : `${state}, in quarantine`;
 }

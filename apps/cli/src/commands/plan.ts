@@ -1,6 +1,7 @@
+import type { Assignment, PlanOption, PlanPreview, PlanView } from '@espalier/protocol';
 import type { Command } from 'commander';
-import { createPlan, getPlan, type Assignment, type Plan } from '../api/releases.js';
-import { previewPlan, type PlanOption, type PlanPreview } from '../api/tuning.js';
+import { createPlan, getPlan } from '../api/releases.js';
+import { previewPlan } from '../api/tuning.js';
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { budgetText } from '../output/budget.js';
@@ -48,7 +49,7 @@ export function addPlan(program: Command, context: Context): void {
 }
 
 /** A plan as people read it: each device's variant, and what speaks for it. */
-export function planText(plan: Plan, terminal: Pick<Terminal, 'colors'>): string {
+export function planText(plan: PlanView, terminal: Pick<Terminal, 'colors'>): string {
   const rows = plan.assignments.map((assignment) => [
     assignment.deviceId,
     assignment.candidateId ?? 'none fits',

@@ -1,12 +1,7 @@
+import type { ReleaseView } from '@espalier/protocol';
 import { sign } from '@espalier/trust';
 import type { Command } from 'commander';
-import {
-  addSignature,
-  createRelease,
-  getRelease,
-  listReleases,
-  type ReleaseView,
-} from '../api/releases.js';
+import { addSignature, createRelease, getRelease, listReleases } from '../api/releases.js';
 import { ago, bytes } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { keyFiles, readKeyFiles } from '../signing/key-file.js';

@@ -1,4 +1,11 @@
-import type { Budget, Profile } from '@espalier/protocol';
+import type {
+  Assignment,
+  Budget,
+  DeviceView,
+  PlanView,
+  Profile,
+  ReleaseView,
+} from '@espalier/protocol';
 import type { ApiClient } from '../api/client.js';
 import {
   createClaimToken,
@@ -7,7 +14,6 @@ import {
   listDevices,
   patchDevice,
   telemetryOf,
-  type Device,
 } from '../api/fleet.js';
 import {
   listCandidates,
@@ -16,13 +22,7 @@ import {
   type Candidate,
   type Model,
 } from '../api/models.js';
-import {
-  createPlan,
-  createRelease,
-  type Assignment,
-  type Plan,
-  type ReleaseView,
-} from '../api/releases.js';
+import { createPlan, createRelease } from '../api/releases.js';
 import {
   createRollout,
   getRollout,
@@ -102,7 +102,7 @@ export async function registerFleet(stage: Stage): Promise<Joined[]> {
   return joined;
 }
 
-async function readyDevice(api: ApiClient, name: string): Promise<Device | null> {
+async function readyDevice(api: ApiClient, name: string): Promise<DeviceView | null> {
   const [device] = await listDevices(api, { selector: `device=${name}`, limit: 1 });
   return device && device.state !== 'enrolled' ? device : null;
 }
@@ -164,7 +164,11 @@ export async function setLimits(
 }
 
 /** A release of a plan, signed by the demo's own server. @throws CliError CLI_DEMO */
-export async function signedRelease(stage: Stage, model: Model, plan: Plan): Promise<ReleaseView> {
+export async function signedRelease(
+  stage: Stage,
+  model: Model,
+  plan: PlanView,
+): Promise<ReleaseView> {
   const release = await createRelease(stage.api, { modelId: model.id, planId: plan.id });
   if (release.state === 'signed') return release;
   throw new CliError('CLI_DEMO', `The server did not sign release ${release.id} by itself.`);
@@ -174,7 +178,7 @@ export async function signedRelease(stage: Stage, model: Model, plan: Plan): Pro
 export async function rollOut(
   stage: Stage,
   release: ReleaseView,
-  plan: Plan,
+  plan: PlanView,
   percents: readonly number[],
   fleet: readonly Joined[],
 ): Promise<Rollout> {
@@ -213,7 +217,7 @@ export async function results(
     readonly fleet: readonly Joined[];
     readonly limits: ReadonlyMap<string, string>;
     readonly candidates: ReadonlyMap<string, Candidate>;
-    readonly plan: Plan;
+    readonly plan: PlanView;
     readonly rollout: Rollout;
     readonly hits: readonly boolean[];
   },

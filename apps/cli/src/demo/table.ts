@@ -1,4 +1,4 @@
-import type { Device } from '../api/fleet.js';
+import type { DeviceView } from '@espalier/protocol';
 import type { Candidate } from '../api/models.js';
 import { bytes, milliseconds, percent } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
@@ -9,7 +9,7 @@ import { channelShare, widthsKey, widthsOf } from './widths.js';
 /** Everything that is known of one device at the end. */
 export interface Row {
   readonly made: DemoDevice;
-  readonly device: Device;
+  readonly device: DeviceView;
   readonly limit: string;
   readonly candidate: Candidate;
   readonly predictedMs: number;

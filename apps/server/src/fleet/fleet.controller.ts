@@ -22,7 +22,7 @@ import {
   devicePageSchema,
   devicePatchSchema,
   deviceQuerySchema,
-  deviceSchema,
+  deviceViewSchema,
   fleetSummarySchema,
   profilesSchema,
   revokedSchema,
@@ -79,7 +79,7 @@ export class FleetController {
 
   @Get('devices/:id')
   @LeastRole('viewer')
-  @Returns(deviceSchema)
+  @Returns(deviceViewSchema)
   get(@Param('id') id: string): Promise<DeviceView> {
     return this.devices.get(id);
   }
@@ -87,7 +87,7 @@ export class FleetController {
   @Patch('devices/:id')
   @LeastRole('operator')
   @Accepts(devicePatchSchema)
-  @Returns(deviceSchema)
+  @Returns(deviceViewSchema)
   patch(
     @Param('id') id: string,
     @ZodBody(devicePatchSchema) patch: DevicePatch,
@@ -105,7 +105,7 @@ export class FleetController {
   /** Lets rollouts take a device again that failed too often. */
   @Delete('devices/:id/quarantine')
   @LeastRole('operator')
-  @Returns(deviceSchema)
+  @Returns(deviceViewSchema)
   endQuarantine(@Param('id') id: string): Promise<DeviceView> {
     return this.devices.endQuarantine(id);
   }

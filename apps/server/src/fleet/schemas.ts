@@ -1,16 +1,22 @@
 import {
   budgetSchema,
   deviceIdSchema,
-  failureSchema,
-  INSTALL_STATES,
+  deviceStateSchema,
+  deviceViewSchema,
   instantSchema,
   labelsSchema,
   LIMITS,
   profileSchema,
-  runningSchema,
   sha256Schema,
 } from '@espalier/protocol';
 import { z } from 'zod';
+
+export {
+  deviceStateSchema,
+  deviceViewSchema,
+  type DeviceState,
+  type DeviceView,
+} from '@espalier/protocol';
 
 const boundedLabelsSchema = labelsSchema.refine(
   (labels) => Object.keys(labels).length <= LIMITS.labelsPerDevice,
@@ -30,10 +36,6 @@ export const claimTokenRequestSchema = z.strictObject({
 export type ClaimTokenRequest = z.infer<typeof claimTokenRequestSchema>;
 
 export const claimTokenAnswerSchema = z.object({ token: z.string(), expires: instantSchema });
-
-/** enrolled: no profile yet. ready: may be planned for. The rest: its last reported install state. */
-export const deviceStateSchema = z.enum(['enrolled', 'ready', ...INSTALL_STATES]);
-export type DeviceState = z.infer<typeof deviceStateSchema>;
 
 export const deviceQuerySchema = z.object({
   selector: z.string().max(1024).default(''),
@@ -55,30 +57,10 @@ export const devicePatchSchema = z.strictObject({
 });
 export type DevicePatch = z.infer<typeof devicePatchSchema>;
 
-export const deviceSchema = z.object({
-  id: deviceIdSchema,
-  name: z.string(),
-  labels: labelsSchema,
-  state: deviceStateSchema,
-  budget: budgetSchema,
-  agentVersion: z.string().nullable(),
-  generation: z.number().int(),
-  running: runningSchema.nullable(),
-  failure: failureSchema.nullable(),
-  /** Since when no rollout takes it, because it failed too often. */
-  quarantinedAt: instantSchema.nullable(),
-  /** Since when it may not join any more. */
-  revokedAt: instantSchema.nullable(),
-  profileSha256: sha256Schema.nullable(),
-  createdAt: instantSchema,
-  seenAt: instantSchema.nullable(),
-});
-export type DeviceView = z.infer<typeof deviceSchema>;
-
 export const revokedSchema = z.object({ id: deviceIdSchema, revokedAt: instantSchema });
 
 export const devicePageSchema = z.object({
-  devices: z.array(deviceSchema),
+  devices: z.array(deviceViewSchema),
   /** Devices that match in all. */
   total: z.number().int(),
   next: deviceIdSchema.nullable(),

@@ -6,7 +6,7 @@ import { Plans } from './plans.js';
 import {
   planRequestSchema,
   planSchema,
-  previewSchema,
+  planPreviewSchema,
   type PlanPreview,
   type PlanRequest,
   type PlanView,
@@ -31,7 +31,7 @@ export class PlansController {
   @LeastRole('viewer', { reads: true })
   @HttpCode(200)
   @Accepts(planRequestSchema)
-  @Returns(previewSchema)
+  @Returns(planPreviewSchema)
   preview(@ZodBody(planRequestSchema) request: PlanRequest): Promise<PlanPreview> {
     return this.plans.preview(request);
   }
