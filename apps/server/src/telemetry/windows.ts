@@ -2,7 +2,7 @@ import { decodeSketch, EvidenceError, type WindowSketch } from '@espalier/eviden
 import { telemetrySchema, type Telemetry } from '@espalier/protocol';
 import { z } from 'zod';
 import type { Database } from '../persistence/database.js';
-import { instantColumn, jsonColumn } from '../persistence/sql.js';
+import { instantColumn, jsonColumn, type Sql } from '../persistence/sql.js';
 
 /** Read at once, before others have their turn. */
 const AT_ONCE = 200;
@@ -37,41 +37,37 @@ export interface WindowPage {
 }
 
 /** Reads the windows after an id, in order, at most so many. @param upTo the last id that is wanted */
-export async function readWindows(
-  { read }: Pick<Database, 'read'>,
+export const readWindows = (
+  database: Pick<Database, 'read'>,
   after: number,
   most: number,
   upTo = LARGEST_ID,
-): Promise<StoredWindow[]> {
-  const windows: StoredWindow[] = [];
-  while (windows.length < most) {
-    const rows = await read.sql.all(
-      rowSchema,
-      `SELECT "id", "deviceId", "from", "to", "body", "receivedAt" FROM "TelemetryWindow"
-       WHERE "id" > ? AND "id" <= ? ORDER BY "id" LIMIT ${Math.min(AT_ONCE, most - windows.length)}`,
-      [windows.at(-1)?.id ?? after, upTo],
-    );
-    windows.push(...rows.map(storedOf));
-    if (rows.length < AT_ONCE) break;
-    await others();
-  }
-  return windows;
-}
+): Promise<StoredWindow[]> => windowsWhere(database, '"id" <= ?', [upTo], { after, most });
 
 /** Reads the windows of a device that ended within a time, in order of their ids, at most so many. */
-export async function readWindowsOf(
-  { read }: Pick<Database, 'read'>,
+export const readWindowsOf = (
+  database: Pick<Database, 'read'>,
   deviceId: string,
   { from, to, most }: { readonly from: Date; readonly to: Date; readonly most: number },
+): Promise<StoredWindow[]> =>
+  windowsWhere(database, '"deviceId" = ? AND "to" >= ? AND "to" <= ?', [deviceId, from, to], {
+    after: 0,
+    most,
+  });
+
+async function windowsWhere(
+  { read }: Pick<Database, 'read'>,
+  condition: string,
+  values: Parameters<Sql['all']>[2],
+  { after, most }: { readonly after: number; readonly most: number },
 ): Promise<StoredWindow[]> {
   const windows: StoredWindow[] = [];
   while (windows.length < most) {
     const rows = await read.sql.all(
       rowSchema,
       `SELECT "id", "deviceId", "from", "to", "body", "receivedAt" FROM "TelemetryWindow"
-       WHERE "deviceId" = ? AND "id" > ? AND "to" >= ? AND "to" <= ?
-       ORDER BY "id" LIMIT ${Math.min(AT_ONCE, most - windows.length)}`,
-      [deviceId, windows.at(-1)?.id ?? 0, from, to],
+       WHERE ${condition} AND "id" > ? ORDER BY "id" LIMIT ${Math.min(AT_ONCE, most - windows.length)}`,
+      [...values, windows.at(-1)?.id ?? after],
     );
     windows.push(...rows.map(storedOf));
     if (rows.length < AT_ONCE) break;
