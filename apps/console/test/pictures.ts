@@ -8,7 +8,7 @@ const SIZES = [
 ] as const;
 const SETTLE_MS = 900;
 /** A page that is longer is shown from its top. */
-const TALLEST = 2200;
+const TALLEST = 3000;
 
 /** Takes pictures of the page as it stands, wide and narrow, light and dark, into a folder. */
 export async function takePictures(page: Page, folder: string, name: string): Promise<void> {

@@ -135,7 +135,10 @@ function RuleTable({ rules }: { rules: readonly AlertRule[] }) {
         columns={[
           { name: 'Name', show: ({ name }) => name },
           { name: 'Raised by', show: thresholdText },
-          { name: 'For', show: ({ forSeconds }) => duration(forSeconds) },
+          {
+            name: 'For',
+            show: ({ forSeconds }) => (forSeconds === 0 ? 'at once' : duration(forSeconds)),
+          },
           { name: 'Devices', show: ({ selector }) => selector || 'all' },
           { name: 'Acts', show: actsText },
           {

@@ -55,10 +55,7 @@ function DriftTile({ id, variantId }: { id: string; variantId: string }) {
   const own = data?.variants[0]?.mostDrifted[0];
   if (!own) {
     return (
-      <Tile
-        name="Drift"
-        note={data ? 'watched from its first minute on; look whether it still reports' : ''}
-      >
+      <Tile name="Drift" note={data ? 'nothing to say yet: it takes some minutes of reports' : ''}>
         –
       </Tile>
     );

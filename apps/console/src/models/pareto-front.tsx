@@ -92,7 +92,7 @@ const drawingOf =
                   ...{ silent: true, symbol: 'none' },
                   lineStyle: { color: ink.soft, type: 'dashed' },
                   label: {
-                    ...{ color: ink.soft, position: 'insideEndTop' },
+                    ...{ color: ink.soft, position: 'insideStartTop' },
                     formatter: `before: ${percent(before)}`,
                   },
                   data: [{ yAxis: 100 * before }],

@@ -25,7 +25,7 @@ export function Gates({ rollout }: { rollout: Rollout }) {
             <div className="soft">
               {variantId ? (
                 <>
-                  Variant <span className="mono">{variantId}</span>.{' '}
+                  Variant <span className="mono id">{variantId}</span>.{' '}
                 </>
               ) : (
                 'The stage as a whole. '

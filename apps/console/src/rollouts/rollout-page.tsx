@@ -100,8 +100,8 @@ function Stopped({ rolloutId, variantId }: { rolloutId: string; variantId: strin
   const words = decision && decisionWords(decision);
   return (
     <div className="notice bad" role="status">
-      <strong>A variant was stopped:</strong> <span className="mono">{variantId}</span>. Its devices
-      go back to what they ran before; the others go on.
+      <strong>A variant was stopped:</strong> <span className="mono id">{variantId}</span>. Its
+      devices go back to what they ran before; the others go on.
       {words && (
         <div className="soft small-print">
           {words.title}. {words.detail}
