@@ -258,7 +258,7 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     for (const name of ['Models', 'Rollouts']) {
       await pages.getByRole('link', { name }).click();
       await page.getByRole('cell').first().waitFor();
-      await look(name.toLowerCase());
+      await look(name.toLowerCase(), false);
     }
     const [smallest] = [...candidates].sort((a, b) => a.artifact.bytes - b.artifact.bytes);
     await page.goto(`${server.url}/models/${modelId}?candidate=${smallest!.id}`);

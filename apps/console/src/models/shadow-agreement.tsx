@@ -20,7 +20,7 @@ export function ShadowAgreement({ modelId }: { modelId: string }) {
   return (
     <Part
       title="Agreement with this model"
-      note={`A few inputs of devices that allow it, judged by this model, in the last day.${waiting > 0 ? ` ${whole(waiting)} wait to be judged.` : ''}`}
+      note={`A few inputs of devices that allow it, judged by this model, in the last day.${waiting > 0 ? ` Waiting to be judged: ${whole(waiting)}.` : ''}`}
       actions={shadow.data && <ShadowPolicy {...{ modelId, isAsked }} />}
       flush
     >
@@ -70,12 +70,15 @@ function ByVariant({ modelId, series }: { modelId: string; series: readonly Vari
         { name: 'Judged', kind: 'number', show: ({ total }) => whole(total.judged) },
         {
           name: 'Agreement',
-          show: ({ key, total }) => (
-            <Told tone={isUnderReport(total, reported(key)) ? 'bad' : 'good'}>
-              {agreementText(total)}
-              {isUnderReport(total, reported(key)) && ', less than in its report'}
-            </Told>
-          ),
+          show: ({ key, total }) =>
+            total.judged === 0 ? (
+              '–'
+            ) : (
+              <Told tone={isUnderReport(total, reported(key)) ? 'bad' : 'good'}>
+                {agreementText(total)}
+                {isUnderReport(total, reported(key)) && ', less than in its report'}
+              </Told>
+            ),
         },
         { name: '95 % interval', show: ({ total }) => intervalText(total) },
         {

@@ -95,7 +95,7 @@ export function RulesForm({ rules, change }: { rules: Rules; change: (rules: Rul
               label="What is stopped"
               allowDeselect={false}
               data={[
-                { value: 'variant', label: 'the variant that fails' },
+                { value: 'variant', label: 'the variant' },
                 { value: 'rollout', label: 'everything' },
               ]}
               value={rules.scope}
