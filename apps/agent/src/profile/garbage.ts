@@ -1,5 +1,5 @@
 /** Bytes of arrays that outlived young collections which are worth a full one. */
-const MOST_EXTERNAL_BYTES = 24 * 2 ** 20;
+const MOST_EXTERNAL_BYTES = 18 * 2 ** 20;
 
 /** Collects what measuring leaves behind, at moments when nothing is timed; nothing without `--expose-gc`. */
 export class GarbageCollector {

@@ -50,23 +50,20 @@ export interface TimedKernel {
   readonly waiting: number;
 }
 
-/** The chains of a kernel, made once for all thread counts. */
+/** The chains of a kernel. */
 export class KernelTimer {
-  private readonly steps: number;
-  private readonly short: Uint8Array;
-  private readonly long: Uint8Array;
   private readonly feeds: Feeds;
 
-  /** @param caches emptied before each run of a kernel that is to find its weights in memory */
+  /**
+   * @param caches emptied before each run of a kernel that is to find its weights in memory
+   * @param collect lets go what making and opening a model left behind, before anything is timed
+   */
   constructor(
     readonly kernel: Kernel,
     readonly precision: 'fp32' | 'int8',
     private readonly caches: Caches,
+    private readonly collect: () => void,
   ) {
-    const [short, long] = chainSteps(kernel);
-    this.steps = long - short;
-    this.short = writeModel(chainModel(kernel, precision, short));
-    this.long = writeModel(chainModel(kernel, precision, long));
     const { name, shape } = chainInput(kernel);
     this.feeds = { [name]: inputTensor(shape) };
   }
@@ -79,21 +76,28 @@ export class KernelTimer {
    */
   async time(threads: number, budget: TimingBudget): Promise<TimedKernel> {
     const half = { ...budget, milliseconds: budget.milliseconds / 2 };
-    const short = await this.measure(this.short, threads, half);
-    const long = await this.measure(this.long, threads, half);
+    const [few, many] = chainSteps(this.kernel);
+    const short = await this.measure(few, threads, half);
+    const long = await this.measure(many, threads, half);
     const { median, spread } = centreDifference(long.samples, short.samples);
     return {
       time: {
         ...{ id: this.kernel.id, precision: this.precision, threads },
-        ...{ medianMs: median / this.steps, spread },
+        ...{ medianMs: median / (many - few), spread },
         runs: Math.min(short.samples.length, long.samples.length),
       },
       waiting: Math.max(short.waiting, long.waiting),
     };
   }
 
-  private measure(bytes: Uint8Array, threads: number, budget: TimingBudget): Promise<TimedRuns> {
+  private measure(steps: number, threads: number, budget: TimingBudget): Promise<TimedRuns> {
+    const bytes = (): Uint8Array => {
+      const written = writeModel(chainModel(this.kernel, this.precision, steps));
+      this.collect();
+      return written;
+    };
     return withSession(bytes, threads, async (session) => {
+      this.collect();
       if (threads > 1) await settle(session, this.feeds);
       const [before, start] = [threadTimes(), performance.now()];
       const samples = await timeRuns(session, this.feeds, budget, () => {
@@ -139,18 +143,22 @@ async function settle(session: InferenceSession, feeds: Feeds): Promise<void> {
 export function timeCall(threads: number, milliseconds: number): Promise<number> {
   const { name, shape } = chainInput(EMPTY);
   const feeds = { [name]: inputTensor(shape) };
-  return withSession(writeModel(chainModel(EMPTY, 'fp32', 1)), threads, async (session) => {
-    if (threads > 1) await settle(session, feeds);
-    const samples: number[] = [];
-    const start = performance.now();
-    for (let before = start; before < start + milliseconds;) {
-      await session.run(feeds);
-      const after = performance.now();
-      if (after > start + milliseconds / 2) samples.push(after - before);
-      before = after;
-    }
-    return samples.length > 0 ? centreOf(samples).median : milliseconds;
-  });
+  return withSession(
+    () => writeModel(chainModel(EMPTY, 'fp32', 1)),
+    threads,
+    async (session) => {
+      if (threads > 1) await settle(session, feeds);
+      const samples: number[] = [];
+      const start = performance.now();
+      for (let before = start; before < start + milliseconds;) {
+        await session.run(feeds);
+        const after = performance.now();
+        if (after > start + milliseconds / 2) samples.push(after - before);
+        before = after;
+      }
+      return samples.length > 0 ? centreOf(samples).median : milliseconds;
+    },
+  );
 }
 
 /** A short chain of small steps, which a disturbed machine slows down more than any other. */
@@ -166,11 +174,15 @@ export class Probe {
   /** Milliseconds of one run at a number of threads. */
   time(threads: number): Promise<number> {
     const budget = { milliseconds: PROBE_MS, minRuns: PROBE_RUNS };
-    return withSession(this.bytes, threads, async (session) => {
-      if (threads > 1) await settle(session, this.feeds);
-      const samples = await timeRuns(session, this.feeds, budget);
-      return centreOf(samples).median;
-    });
+    return withSession(
+      () => this.bytes,
+      threads,
+      async (session) => {
+        if (threads > 1) await settle(session, this.feeds);
+        const samples = await timeRuns(session, this.feeds, budget);
+        return centreOf(samples).median;
+      },
+    );
   }
 }
 
@@ -223,13 +235,22 @@ async function timeRun(session: InferenceSession, feeds: Feeds): Promise<number>
   return performance.now() - start;
 }
 
-/** Opens a session as the agent serves with one. */
+/** Opens a session as the agent serves with one; the model's bytes are not held any longer than that. */
 async function withSession<T>(
-  bytes: Uint8Array,
+  bytes: () => Uint8Array,
   threads: number,
   use: (session: InferenceSession) => Promise<T>,
 ): Promise<T> {
-  const session = await InferenceSession.create(bytes, {
+  const session = await openSession(bytes, threads);
+  try {
+    return await use(session);
+  } finally {
+    await session.release();
+  }
+}
+
+function openSession(bytes: () => Uint8Array, threads: number): Promise<InferenceSession> {
+  return InferenceSession.create(bytes(), {
     executionProviders: ['cpu'],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
@@ -237,11 +258,6 @@ async function withSession<T>(
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
   });
-  try {
-    return await use(session);
-  } finally {
-    await session.release();
-  }
 }
 
 function inputTensor(shape: readonly number[]): Tensor {

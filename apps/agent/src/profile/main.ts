@@ -37,14 +37,13 @@ const caches = new Caches(Math.min(MOST_FILLING_BYTES, cpu.cacheBytes ?? MOST_FI
 let timer: KernelTimer | undefined;
 const timerOf = async ({ kernel, precision }: Measurement): Promise<KernelTimer> => {
   if (timer?.kernel === kernel && timer.precision === precision) return timer;
-  // One at a time: what the last one held goes before the next is made, and so does what making leaves
-  // behind, which would be collected while it is timed.
+  // What a session leaves behind goes before the next is opened, and so does what opening leaves, which
+  // would be collected while it is timed.
   const leavesMuch = kernel.weights !== 'near' || (timer && timer.kernel.weights !== 'near');
   const collect = (): void => (leavesMuch ? garbage.collectAll() : garbage.collect());
   timer = undefined;
   collect();
-  timer = new KernelTimer(kernel, precision, caches);
-  collect();
+  timer = new KernelTimer(kernel, precision, caches, collect);
   if (kernel.weights === 'near' && garbage.takeCold()) await timeCall(1, WARM_MS);
   return timer;
 };
