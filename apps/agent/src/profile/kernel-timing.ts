@@ -50,19 +50,26 @@ export interface TimedKernel {
   readonly waiting: number;
 }
 
+/** Keeps memory low and calls fast while nothing is timed. */
+export interface Leavings {
+  collect(): void;
+  /** Where collecting threw compiled code away, makes calls until it is compiled again. */
+  warm(): Promise<void>;
+}
+
 /** The chains of a kernel. */
 export class KernelTimer {
   private readonly feeds: Feeds;
 
   /**
    * @param caches emptied before each run of a kernel that is to find its weights in memory
-   * @param collect lets go what making and opening a model left behind, before anything is timed
+   * @param leavings what making and opening a model leaves behind
    */
   constructor(
     readonly kernel: Kernel,
     readonly precision: 'fp32' | 'int8',
     private readonly caches: Caches,
-    private readonly collect: () => void,
+    private readonly leavings: Leavings,
   ) {
     const { name, shape } = chainInput(kernel);
     this.feeds = { [name]: inputTensor(shape) };
@@ -93,11 +100,12 @@ export class KernelTimer {
   private measure(steps: number, threads: number, budget: TimingBudget): Promise<TimedRuns> {
     const bytes = (): Uint8Array => {
       const written = writeModel(chainModel(this.kernel, this.precision, steps));
-      this.collect();
+      this.leavings.collect();
       return written;
     };
     return withSession(bytes, threads, async (session) => {
-      this.collect();
+      this.leavings.collect();
+      await this.leavings.warm();
       if (threads > 1) await settle(session, this.feeds);
       const [before, start] = [threadTimes(), performance.now()];
       const samples = await timeRuns(session, this.feeds, budget, () => {

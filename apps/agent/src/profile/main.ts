@@ -34,8 +34,11 @@ const convBlock = await readConvBlock(settings.stateDir);
 
 const garbage = new GarbageCollector();
 const caches = new Caches(Math.min(MOST_FILLING_BYTES, cpu.cacheBytes ?? MOST_FILLING_BYTES));
+const warm = async (): Promise<void> => {
+  if (garbage.takeCold()) await timeCall(1, WARM_MS);
+};
 let timer: KernelTimer | undefined;
-const timerOf = async ({ kernel, precision }: Measurement): Promise<KernelTimer> => {
+const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
   if (timer?.kernel === kernel && timer.precision === precision) return timer;
   // What a session leaves behind goes before the next is opened, and so does what opening leaves, which
   // would be collected while it is timed.
@@ -43,8 +46,12 @@ const timerOf = async ({ kernel, precision }: Measurement): Promise<KernelTimer>
   const collect = (): void => (leavesMuch ? garbage.collectAll() : garbage.collect());
   timer = undefined;
   collect();
-  timer = new KernelTimer(kernel, precision, caches, collect);
-  if (kernel.weights === 'near' && garbage.takeCold()) await timeCall(1, WARM_MS);
+  timer = new KernelTimer(kernel, precision, caches, {
+    collect,
+    warm: async () => {
+      if (kernel.weights === 'near') await warm();
+    },
+  });
   return timer;
 };
 const { kernels, disturbed } = await measureKernels(
@@ -52,11 +59,12 @@ const { kernels, disturbed } = await measureKernels(
   settings.milliseconds - threads.length * callMs,
   {
     elapsedMs,
-    time: async (one, milliseconds) =>
-      (await timerOf(one)).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
+    time: (one, milliseconds) =>
+      timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
   },
 );
 
+await warm();
 const callOverheadMs: Measured['callOverheadMs'] = [];
 for (const count of threads) {
   callOverheadMs.push({ threads: count, ms: await timeCall(count, callMs) });
