@@ -1,6 +1,6 @@
 import { seededRandom } from '@espalier/dataset';
 import { DriftWatch, FleetWatch, type DriftBets, type DriftVerdict } from '@espalier/evidence';
-import { DeviceStream, WINDOW_DAYS, type Item } from './stream.js';
+import { DeviceStream, WINDOW_DAYS, type Deck } from './stream.js';
 
 /** How long each device was watched before, the same in all runs. */
 const BEFORE_MINUTES = 120;
@@ -10,7 +10,7 @@ const RUN_UP_MINUTES = 15;
 /** What streams are made of, and held against. */
 export interface Setting {
   readonly bets: DriftBets;
-  readonly field: readonly (readonly Item[])[];
+  readonly field: readonly Deck[];
 }
 
 const FAMILY_DEVICES = 10_000;

@@ -6,12 +6,12 @@ import type { Images } from './images.js';
 import { quiet } from './quiet.js';
 import {
   classShares,
+  decksOf,
   DeviceStream,
-  itemsOf,
   RUN_LENGTH,
   WINDOW_DAYS,
   WINDOW_ITEMS,
-  type Item,
+  type Deck,
 } from './stream.js';
 
 const FIRST_SEED = 30_000;
@@ -59,11 +59,11 @@ const inTime = (delay: number): boolean => delay <= WITHIN_MINUTES;
 /** Measures one part. */
 export function measure(part: Part, images: Images, asked: Asked, note: Note): Found {
   const bets = DriftBets.on(sketchOf(images.calibration));
-  const setting = { bets, field: itemsOf(bets, images.field) };
+  const setting = { bets, field: decksOf(bets, images.field) };
   const fleet = (of: number, drifting: number): number[] => fleetOf(setting, of, drifting, note);
   switch (part) {
     case 'devices':
-      return drifted(devices(setting, itemsOf(bets, images.dark), note));
+      return drifted(devices(setting, decksOf(bets, images.dark), note));
     case 'shares':
       for (const share of SHARES) fleet(FLEET, Math.round(share * FLEET));
       return NOTHING;
@@ -83,7 +83,7 @@ const drifted = (delays: readonly number[]): Found => ({
 });
 
 interface World {
-  readonly images: readonly (readonly Item[])[];
+  readonly images: readonly Deck[];
   readonly shares: readonly number[];
 }
 

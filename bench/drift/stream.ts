@@ -8,14 +8,20 @@ export const RUN_LENGTH = 20;
 export const WINDOW_ITEMS = 60;
 export const WINDOW_DAYS = WINDOW_ITEMS / 86_400;
 
-/** An image with all that a watch takes of it, worked out once for all streams that show it. */
-export interface Item {
-  readonly seen: Seen;
-  /** Bin of its brightness. */
-  readonly level: number;
-  /** Where it counts among the hits of {@link DriftBets.count}. */
-  readonly hits: Uint16Array;
+/**
+ * Images of one class, and what a watch takes of each, worked out once for all streams that show it:
+ * class, bin of brightness, and the events of the bets that it is in, in bytes that stay in a cache.
+ */
+export interface Deck {
+  readonly seen: readonly Seen[];
+  /** Of each image so many bytes: class, bin over the least, number of events, events. */
+  readonly bytes: Uint8Array;
+  readonly stride: number;
 }
+
+const NO_IMAGES: Deck = { seen: [], bytes: new Uint8Array(), stride: 0 };
+/** Bins are whole numbers between plus and minus this. */
+const OUTERMOST_BIN = 63;
 
 /** A minute of a stream as a watch takes it; it holds until the next one is asked for. */
 export interface Minute {
@@ -25,19 +31,27 @@ export interface Minute {
 }
 
 /** Images by their label, as streams show them. */
-export function itemsOf(bets: DriftBets, images: readonly Seen[]): Item[][] {
-  const classes: Item[][] = [];
-  for (const seen of images) {
-    const sketch = new WindowSketch();
-    sketch.add(seen.input, seen.output, new StreamMemory());
-    const [[level] = [0]] = sketch.brightness.entries();
-    const hits: number[] = [];
-    bets.count(sketch).forEach((count, place) => {
-      if (place % 2 === 0 && count > 0) hits.push(place);
-    });
-    (classes[seen.label] ??= []).push({ seen, level, hits: Uint16Array.from(hits) });
-  }
-  return classes;
+export function decksOf(bets: DriftBets, images: readonly Seen[]): Deck[] {
+  const classes: Seen[][] = [];
+  for (const seen of images) (classes[seen.label] ??= []).push(seen);
+  return classes.map((seen) => {
+    const rows = seen.map((one) => bytesOf(bets, one));
+    const stride = Math.max(...rows.map(({ length }) => length));
+    const bytes = new Uint8Array(stride * rows.length);
+    rows.forEach((row, at) => bytes.set(row, at * stride));
+    return { seen, bytes, stride };
+  });
+}
+
+function bytesOf(bets: DriftBets, { input, output }: Seen): number[] {
+  const sketch = new WindowSketch();
+  sketch.add(input, output, new StreamMemory());
+  const [[level] = [0]] = sketch.brightness.entries();
+  const events: number[] = [];
+  bets.count(sketch).forEach((count, place) => {
+    if (place % 2 === 0 && count > 0) events.push(place / 2);
+  });
+  return [output.predicted, level + OUTERMOST_BIN, events.length, ...events];
 }
 
 /** A device's stream: runs of images of one class each, the classes and the images by chance. */
@@ -60,36 +74,43 @@ export class DeviceStream {
    * minute's sketch, in a tenth of the time.
    * @param shares of the classes
    */
-  minute(images: readonly (readonly Item[])[], shares: readonly number[]): Minute {
+  minute(decks: readonly Deck[], shares: readonly number[]): Minute {
     const [sketch, counted] = [this.#sketch, this.#counted];
     // Emptied by taking it from itself: to make another takes as long as all that follows.
     sketch.dependence.merge(sketch.dependence, -1);
     sketch.classes.forEach((bucket, count) => sketch.classes.add(bucket, -count));
     counted.fill(0);
-    for (let at = 0; at < WINDOW_ITEMS; at += 1) {
-      const { seen, level, hits } = this.next(images, shares);
-      for (let hit = 0; hit < hits.length; hit += 1) {
-        const place = hits[hit] ?? 0;
-        counted[place] = (counted[place] ?? 0) + 1;
+    for (let item = 0; item < WINDOW_ITEMS; item += 1) {
+      const { bytes, stride, at } = this.#next(decks, shares);
+      const first = at * stride + 3;
+      const category = bytes[first - 3] ?? 0;
+      const level = (bytes[first - 2] ?? 0) - OUTERMOST_BIN;
+      const end = first + (bytes[first - 1] ?? 0);
+      for (let place = first; place < end; place += 1) {
+        const hits = 2 * (bytes[place] ?? 0);
+        counted[hits] = (counted[hits] ?? 0) + 1;
       }
-      sketch.classes.add(seen.output.predicted);
-      sketch.dependence.add(this.#memory, seen.output.predicted, level);
+      sketch.classes.add(category);
+      sketch.dependence.add(this.#memory, category, level);
     }
     for (let place = 1; place < counted.length; place += 2) counted[place] = WINDOW_ITEMS;
     return { counted, sketch };
   }
 
-  /** The next image. */
-  next(images: readonly (readonly Item[])[], shares: readonly number[]): Item {
+  /** The next image by itself. */
+  next(decks: readonly Deck[], shares: readonly number[]): Seen | undefined {
+    const { seen, at } = this.#next(decks, shares);
+    return seen[at];
+  }
+
+  #next(decks: readonly Deck[], shares: readonly number[]): Deck & { readonly at: number } {
     if (this.#left === 0) {
       this.#class = this.#draw(shares);
       this.#left = RUN_LENGTH;
     }
     this.#left -= 1;
-    const own = images[this.#class] ?? [];
-    const item = own[this.random.integer(own.length)];
-    if (!item) throw new RangeError(`There is no image of class ${this.#class}.`);
-    return item;
+    const { seen, bytes, stride } = decks[this.#class] ?? NO_IMAGES;
+    return { seen, bytes, stride, at: this.random.integer(seen.length) };
   }
 
   #draw(shares: readonly number[]): number {
