@@ -34,11 +34,6 @@ function passed(node: CostNode, channels: number): number {
   return node.activation === 'other' ? channels * node.oh * node.ow : 0;
 }
 
-/** Number of features of a code path. */
-export function featureCount(path: CodePath): number {
-  return COUNTS[path];
-}
-
 /** Rough amounts that any code path has: calls, multiply-accumulates or elements, bytes moved. */
 export function plainFeatures(node: CostNode): Features {
   const size = node.int8 ? 1 : 4;
@@ -230,13 +225,3 @@ function int8Product(node: CostNode): Features {
 function elements(node: CostNode): number {
   return node.cout * node.oh * node.ow;
 }
-
-const SAMPLE: CostNode = {
-  ...{ name: '', kind: 'conv', int8: false, inputs: [], cin: 1, cout: 1, ih: 1, iw: 1, oh: 1 },
-  ...{ ow: 1, group: 1, kh: 1, kw: 1, stride: 1, pads: [0, 0, 0, 0] },
-  ...{ activation: 'none', mergesInto: null },
-};
-
-const COUNTS = Object.fromEntries(
-  Object.entries(RULES).map(([path, rule]) => [path, rule(SAMPLE, 8).length]),
-) as Readonly<Record<CodePath, number>>;

@@ -61,7 +61,6 @@ export type Rollout = Body<'/api/v1/rollouts/{id}'>;
 export type RolloutStatus = Rollout['status'];
 export type RolloutRequest = Asked<'/api/v1/rollouts', 'post'>;
 export type RolloutPreview = Body<'/api/v1/rollouts/preview', 'post'>;
-export type Gate = Item<Rollout['gates']>;
 export type Decision = Item<Body<'/api/v1/rollouts/{id}/decisions'>['decisions']>;
 
 export type AuditEntry = Item<Body<'/api/v1/audit'>['entries']>;

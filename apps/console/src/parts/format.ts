@@ -62,9 +62,3 @@ export function ago(iso: string, now: number): string {
 
 /** `a-long-id` in full, a hash by its first twelve. */
 export const briefly = (id: string): string => (/^[0-9a-f]{64}$/.test(id) ? id.slice(0, 12) : id);
-
-/** Labels as a selector, `site=lyon,line=3`. */
-export const selectorOf = (labels: Readonly<Record<string, string>>): string =>
-  Object.entries(labels)
-    .map(([key, value]) => `${key}=${value}`)
-    .join(',');

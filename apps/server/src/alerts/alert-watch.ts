@@ -48,10 +48,16 @@ export class AlertWatch {
     );
     const seen = new Set<string>();
     for (const rule of rules) {
-      for (const reading of await this.readings.of(rule, now)) {
-        const key = keyOf(rule.id, reading);
-        seen.add(key);
-        await this.take(rule, reading, active.get(key), now);
+      try {
+        for (const reading of await this.readings.of(rule, now)) {
+          const key = keyOf(rule.id, reading);
+          seen.add(key);
+          await this.take(rule, reading, active.get(key), now);
+        }
+      } catch (cause) {
+        // One rule that cannot be read must not hold up the others, nor forget what it saw.
+        this.logger.error({ msg: 'alert rule not read', ruleId: rule.id, err: cause });
+        for (const key of this.states.keys()) if (key.startsWith(`${rule.id}/`)) seen.add(key);
       }
     }
     for (const key of this.states.keys()) if (!seen.has(key)) this.states.delete(key);

@@ -106,13 +106,6 @@ export function roundToNearest(weight: Matrix, scales: Float64Array): IntegerWei
   return { rows, cols, data, scales };
 }
 
-/** Whether every pair of every output is within the safe sum. */
-export function isSafe(weights: IntegerWeights, pairs: Pairs): boolean {
-  for (let o = 0; o < weights.rows; o++)
-    if (largestPairSum(weights, o, pairs) > SAFE_PAIR_SUM) return false;
-  return true;
-}
-
 /** The largest magnitude of a pair's sum in one output. */
 export function largestPairSum(
   { cols, data }: IntegerWeights,
