@@ -105,10 +105,15 @@ export class FleetPage {
     });
   }
 
-  /** Scrolls the list by the wheel, down and at its end up again. */
-  scroll(ms: number): Promise<Scroll> {
+  /**
+   * Scrolls the list by the wheel, down and at its end up again.
+   * @param slowdown by how much the page's processor is made slower, as on a weak machine
+   */
+  scroll(ms: number, slowdown: number): Promise<Scroll> {
     return this.open(async (page) => {
       await page.evaluate('firstRows');
+      const session = await page.context().newCDPSession(page);
+      await session.send('Emulation.setCPUThrottlingRate', { rate: slowdown });
       const scroller = page.locator('.device-scroller');
       await scroller.hover();
       const position = (): Promise<{ top: number; most: number }> =>

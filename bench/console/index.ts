@@ -40,6 +40,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     baseline: { type: 'string', default: '100' },
     loads: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '10' },
+    slowdown: { type: 'string', default: '1' },
   },
   document: resultSchema,
   run: async ({ values, note }) => {
@@ -51,7 +52,11 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
     });
     const browser = await launchChromium();
     try {
-      const asked = { loads: Number(values['loads']), seconds: Number(values['seconds']) };
+      const asked = {
+        loads: Number(values['loads']),
+        seconds: Number(values['seconds']),
+        slowdown: Number(values['slowdown']),
+      };
       const baseline = await measure(browser, Number(values['baseline']), asked, note);
       return { ...(await measure(browser, Number(values['devices']), asked, note)), baseline };
     } finally {
@@ -63,7 +68,7 @@ export const benchmark: Benchmark<z.infer<typeof resultSchema>> = {
 async function measure(
   browser: Browser,
   devices: number,
-  { loads, seconds }: { loads: number; seconds: number },
+  { loads, seconds, slowdown }: { loads: number; seconds: number; slowdown: number },
   note: BenchContext['note'],
 ): Promise<Measured> {
   const folder = await mkdtemp(join(tmpdir(), 'espalier-bench-'));
@@ -82,7 +87,7 @@ async function measure(
       rows.push(firstRowsMs);
       note(`painted after ${firstPaintMs.toFixed(0)} ms, devices after ${firstRowsMs.toFixed(0)}`);
     }
-    const scroll = await page.scroll(1000 * seconds);
+    const scroll = await page.scroll(1000 * seconds, slowdown);
     note(`${scroll.rowsPassed} rows passed, ${scroll.longFrames} frames of ${scroll.frames} long`);
     await load.end(DRAIN_SECONDS);
     return { devices, loads, firstPaintMs: timesOf(paints), firstRowsMs: timesOf(rows), scroll };
