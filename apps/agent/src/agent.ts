@@ -136,6 +136,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       chunk: (payload) => installer.chunk(payload),
       target: (message) => installer.offer(message),
       ack: ({ of }) => {
+        greeting.acknowledged(of);
         courier.acknowledged(of);
         samples.acknowledged(of);
       },

@@ -1,16 +1,20 @@
 const FIRST_WAIT_MS = 5000;
 const LONGEST_WAIT_MS = 60_000;
 
+/** Hellos of a connection of which an answer may still be under way. */
+const REMEMBERED = 8;
+
 /**
- * Says hello on every connection, and again until the server says something: a broker may take the
- * message while no server listens.
+ * Says hello on every connection, and again until the server has acknowledged one: a broker may take
+ * the message while no server listens, and what the server says of other messages is no answer to it.
  */
 export class Greeting {
   #timer: NodeJS.Timeout | undefined;
+  #said: string[] = [];
 
-  /** @param random uniform in [0, 1) */
+  /** @param sayHello returns the message's id @param random uniform in [0, 1) */
   constructor(
-    private readonly sayHello: () => void,
+    private readonly sayHello: () => string,
     private readonly random: () => number,
   ) {}
 
@@ -24,14 +28,20 @@ export class Greeting {
     this.#timer = setTimeout(() => this.#say(FIRST_WAIT_MS), this.#spread(FIRST_WAIT_MS));
   }
 
-  /** The server spoke, or the connection is gone. */
+  /** The server has acknowledged a message. */
+  acknowledged(id: string): void {
+    if (this.#said.includes(id)) this.stop();
+  }
+
+  /** The connection is gone. */
   stop(): void {
     clearTimeout(this.#timer);
+    this.#said = [];
   }
 
   #say(waitMs: number): void {
     clearTimeout(this.#timer);
-    this.sayHello();
+    this.#said = [...this.#said, this.sayHello()].slice(-REMEMBERED);
     const next = (): void => this.#say(Math.min(LONGEST_WAIT_MS, waitMs * 2));
     this.#timer = setTimeout(next, this.#spread(waitMs));
   }

@@ -27,7 +27,7 @@ export interface ServerMessageListener {
 export class ServerMessages {
   constructor(
     private readonly listener: ServerMessageListener,
-    private readonly greeting: Pick<Greeting, 'stop' | 'later'>,
+    private readonly greeting: Pick<Greeting, 'later'>,
     private readonly log: Logger,
   ) {}
 
@@ -36,7 +36,6 @@ export class ServerMessages {
     try {
       if (kind === 'chunk') this.listener.chunk(payload);
       else this.#control(kind, payload);
-      this.greeting.stop();
     } catch (error) {
       if (error instanceof ProtocolError) {
         this.log.warn({ kind, code: error.code, reason: error.message }, 'message dropped');
