@@ -11,12 +11,15 @@ const AS_THE_AGENT = {
 };
 const MOST_OUTPUT = 4 * 2 ** 20;
 
-const truthSchema = z.object({
+const windowSchema = z.object({
   p50: z.number(),
-  /** Median of the reference in the same process; 0: it was not run. */
+  /** Median of the reference right before and after, the slower of both; 0: it was not run. */
   referenceMs: z.number(),
-  peakBytes: z.number(),
 });
+/** A short time in which a model was run. */
+export type TimeWindow = z.infer<typeof windowSchema>;
+
+const truthSchema = z.object({ windows: z.array(windowSchema).min(1), peakBytes: z.number() });
 export type Truth = z.infer<typeof truthSchema>;
 
 /** One process of the truth. */
@@ -26,13 +29,12 @@ export interface TruthRequest {
   readonly reference: string | null;
   readonly model: string;
   readonly threads: number;
-  readonly milliseconds: number;
 }
 
 /** Runs a model in a process of its own. */
 export async function measureTruth(request: TruthRequest): Promise<Truth> {
-  const { empty, reference, model, threads, milliseconds } = request;
-  const args = [empty, reference ?? '-', model, String(threads), String(milliseconds)];
+  const { empty, reference, model, threads } = request;
+  const args = [empty, reference ?? '-', model, String(threads)];
   return truthSchema.parse(JSON.parse(await run('inference.mjs', args)));
 }
 

@@ -1,28 +1,30 @@
 import { seededRandom } from '@espalier/dataset';
 import type { Profile } from '@espalier/protocol';
 import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
-import { measureOwnProfile, measureTruth, type Truth, type TruthRequest } from './children.js';
+import { measureOwnProfile, measureTruth, type TimeWindow, type TruthRequest } from './children.js';
 
-/** A round counts where the reference ran at most so much slower than ever. */
+/** A window counts where the reference ran at most so much slower around it than in its best times. */
 const STEADY = 1.12;
-const RUN_MS = 50;
-/** Rounds that count, for each pair, before the next is measured no more. */
-const ROUNDS = 3;
+/** The best times: one in twenty of the reference's runs is faster. */
+const BEST_SHARE = 0.05;
+/** Windows that count, for each pair, before the next is measured no more. */
+const WINDOWS = 5;
 const MOST_ROUNDS = 40;
 
-/** What is measured again and again until enough rounds count. */
+/** What is measured again and again until enough windows count. */
 export interface Measured {
   readonly request: Pick<TruthRequest, 'model' | 'threads'>;
-  readonly rounds: Truth[];
+  readonly windows: TimeWindow[];
 }
 
 /**
- * This machine, which is not always in the same state: a virtual one may have its processors far from
- * each other, or shared. The reference model tells; what was measured in another state is left out.
+ * This machine, which is not always in the same state: the processors of a virtual one are shared, and
+ * another on the same core makes them half as fast for a tenth of a second or several. The reference
+ * model tells; what was measured in such a time is left out.
  */
 export class Machine {
   readonly profiles: Profile[] = [];
-  private readonly fastest = new Map<number, number>();
+  private readonly references = new Map<number, number[]>();
 
   constructor(
     private readonly empty: string,
@@ -50,7 +52,7 @@ export class Machine {
   }
 
   /**
-   * Measures until each has its rounds or the time is over, in an order of their own each round, and
+   * Measures until each has its windows or the time is over, in an order of their own each round, and
    * profiles between: what is predicted and what it is predicted from are to see the same machine,
    * which changes within minutes.
    */
@@ -59,39 +61,40 @@ export class Machine {
     const end = performance.now() + 1000 * seconds;
     for (let round = 0; round < MOST_ROUNDS && performance.now() < end; round++) {
       if (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
-      const wanted = all.filter((one) => this.counted(one).length < ROUNDS);
+      const wanted = all.filter((one) => this.counted(one).length < WINDOWS);
       for (const one of random.shuffle([...wanted])) {
         if (performance.now() > end) break;
         const { empty, reference } = this;
-        const truth = await measureTruth({
-          ...{ empty, reference, ...one.request, milliseconds: RUN_MS },
-        });
-        this.see(one.request.threads, truth.referenceMs);
-        one.rounds.push(truth);
+        const { windows } = await measureTruth({ empty, reference, ...one.request });
+        for (const { referenceMs } of windows) this.see(one.request.threads, referenceMs);
+        one.windows.push(...windows);
       }
       if (wanted.length === 0) break;
     }
     while (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
   }
 
-  /** The median over the rounds that count; where none does, the one nearest to it. */
+  /** The median over the windows that count; where none does, the one nearest to it. */
   p50(one: Measured): number {
     const counted = this.counted(one);
-    const nearest = [...one.rounds].sort((a, b) => a.referenceMs - b.referenceMs).slice(0, 1);
+    const nearest = [...one.windows].sort((a, b) => a.referenceMs - b.referenceMs).slice(0, 1);
     const times = (counted.length > 0 ? counted : nearest).map(({ p50 }) => p50);
     times.sort((a, b) => a - b);
     return times[(times.length - 1) >> 1] ?? 0;
   }
 
-  counted({ request, rounds }: Measured): Truth[] {
-    return rounds.filter(({ referenceMs }) => this.isSteady(request.threads, referenceMs));
+  /** The windows of a steady machine. */
+  counted({ request, windows }: Measured): TimeWindow[] {
+    const seen = this.references.get(request.threads) ?? [];
+    const best = seen[Math.floor(BEST_SHARE * seen.length)] ?? Infinity;
+    return windows.filter(({ referenceMs }) => referenceMs <= STEADY * best);
   }
 
   private see(threads: number, referenceMs: number): void {
-    this.fastest.set(threads, Math.min(this.fastest.get(threads) ?? Infinity, referenceMs));
-  }
-
-  private isSteady(threads: number, referenceMs: number): boolean {
-    return referenceMs <= STEADY * (this.fastest.get(threads) ?? Infinity);
+    const seen = [...(this.references.get(threads) ?? []), referenceMs];
+    this.references.set(
+      threads,
+      seen.sort((a, b) => a - b),
+    );
   }
 }

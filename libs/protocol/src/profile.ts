@@ -9,6 +9,8 @@ export const kernelTimeSchema = z.object({
   threads: z.number().int().min(1).max(1024),
   /** Median over the runs, milliseconds for one call of the kernel alone. */
   medianMs: z.number().nonnegative(),
+  /** One run of the short chain and of the long one that it is the difference of, milliseconds. */
+  chainsMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).optional(),
   /** Interquartile range over the median. */
   spread: z.number().nonnegative(),
   runs: z.number().int().min(1),

@@ -2,14 +2,16 @@ import type { Step } from './steps.js';
 
 /**
  * What operators cost beyond what each does among its like with its weights at hand: the runtime's
- * code for the next operator is no longer in the nearest cache, and weights come from memory where a
- * model is too large for the last cache.
+ * code for the next one is no longer in the nearest cache, threads are handed work of another form,
+ * and weights come from memory where a model is too large for the last cache. The first two are
+ * counted by convolutions, which are what the blocks measure it at: small products and sums are not
+ * split among threads.
  */
 export interface Company {
   readonly path: 'company' | 'int8-company';
-  /** Operators; bytes of weights of pointwise convolutions, of others, and of matrix products. */
+  /** Convolutions; bytes of weights of pointwise ones, of others, and of matrix products. */
   readonly features: readonly [
-    operators: number,
+    convolutions: number,
     pointwiseBytes: number,
     windowBytes: number,
     productBytes: number,
@@ -26,8 +28,13 @@ export function companyOf(steps: readonly Step[], int8: boolean): Company {
   const [pointwise = 0, window = 0, product = 0] = bytes;
   return {
     path: int8 ? 'int8-company' : 'company',
-    features: [steps.length, pointwise, window, product],
+    features: [convolutionsOf(steps), pointwise, window, product],
   };
+}
+
+/** How many of the steps are convolutions. */
+export function convolutionsOf(steps: readonly Step[]): number {
+  return steps.filter(({ node }) => node.kind === 'conv').length;
 }
 
 /** Which kind of weights a step reads; null: none. */

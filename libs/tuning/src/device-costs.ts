@@ -149,13 +149,18 @@ class DeviceFit {
     return paths;
   }
 
-  /** What the small network takes over what its layers' costs add up to; 1 where it was not measured. */
+  /**
+   * What a network takes over what its layers' costs add up to; 1 where none was measured. The small one
+   * is a single example, and networks differ among each other in this by about as much as it does from
+   * its layers: half of what it says is taken, by ratio, as an estimate from one is drawn to the mean.
+   */
   whole(device: Fitted): DeviceCosts['whole'] {
     const of = (precision: 'fp32' | 'int8'): number => {
-      const { at, work, operators } = this.table.network[precision];
+      const { at, work, convolutions } = this.table.network[precision];
       const company = device.paths.get(precision === 'fp32' ? 'company' : 'int8-company');
-      const time = (this.times.ms[at] ?? 0) - operators * (company?.costs[0] ?? 0);
-      return boundedRatio(time, weighPaths(work, device).ms, LEAST_WHOLE, MOST_WHOLE);
+      const time = (this.times.ms[at] ?? 0) - convolutions * (company?.costs[0] ?? 0);
+      const ratio = boundedRatio(time, weighPaths(work, device).ms, LEAST_WHOLE, MOST_WHOLE);
+      return Math.sqrt(ratio);
     };
     return { fp32: of('fp32'), int8: of('int8') };
   }

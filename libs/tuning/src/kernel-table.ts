@@ -1,6 +1,6 @@
 import { KERNELS, type Profile, STREAMS } from '@espalier/protocol';
 import { CostFit } from './fit.js';
-import { weightBytesOf } from './company.js';
+import { convolutionsOf, weightBytesOf } from './company.js';
 import {
   FIT_ORDER,
   isEvidence,
@@ -32,11 +32,11 @@ export interface KernelTable {
   /** In the order in which costs are found. */
   readonly paths: readonly PathTable[];
   readonly companies: readonly PathTable[];
-  /** The small network: its position, what it runs, and how many operators that are. */
+  /** The small network: its position, what it runs, and how many convolutions that are. */
   readonly network: Readonly<
     Record<
       'fp32' | 'int8',
-      { readonly at: number; readonly work: readonly PathWork[]; readonly operators: number }
+      { readonly at: number; readonly work: readonly PathWork[]; readonly convolutions: number }
     >
   >;
   /** Layers with many weights, by kind: positions of each, and what it runs. */
@@ -86,7 +86,7 @@ function makeTable(block: number): KernelTable {
   };
   const network = (precision: 'fp32' | 'int8') => {
     const kernel = KERNELS.find(({ op }) => op === 'network');
-    if (!kernel) return { at: -1, work: [], operators: 0 };
+    if (!kernel) return { at: -1, work: [], convolutions: 0 };
     const { whole, ends } = networkSteps(kernel, precision, block);
     return {
       at: position[precision].get(kernel.id) ?? -1,
@@ -97,7 +97,7 @@ function makeTable(block: number): KernelTable {
         ],
         block,
       ),
-      operators: whole.length - ends.length,
+      convolutions: convolutionsOf(whole) - convolutionsOf(ends),
     };
   };
   const plain = (precision: 'fp32' | 'int8') =>

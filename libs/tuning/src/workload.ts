@@ -44,8 +44,8 @@ export function weighCompany(
   if (!known) return 0;
   const { costs } = known;
   const { far, kept } = weightShares(bytes, device);
-  const [operators, ...weights] = company.features;
-  let ms = operators * (costs[0] ?? 0);
+  const [convolutions, ...weights] = company.features;
+  let ms = convolutions * (costs[0] ?? 0);
   for (let kind = 0; kind < weights.length; kind++) {
     const perByte = far * (costs[1 + kind] ?? 0) + kept * (costs[1 + weights.length + kind] ?? 0);
     ms += (weights[kind] ?? 0) * perByte;

@@ -1,4 +1,4 @@
-import type { Profile } from '@espalier/protocol';
+import { chainSteps, KERNELS, type Profile } from '@espalier/protocol';
 import fc from 'fast-check';
 import { settleProfiles } from '../src/index.js';
 import { profileWith } from './devices.js';
@@ -12,13 +12,50 @@ const measured = (slower = 1, probeMs: number | null = 0.03): Profile => {
     kernels: profile.kernels.map((time) => ({ ...time, medianMs: slower * time.medianMs })),
   };
 };
+/** The same with both chains of each kernel, each slower by a factor of its own. */
+const chained = (slowerShort = 1, slowerLong = 1): Profile => {
+  const profile = measured();
+  const kernels = profile.kernels.map((time) => {
+    const [few, many] = chainSteps(KERNELS.find(({ id }) => id === time.id)!);
+    const endsMs = 0.01;
+    const short = slowerShort * (endsMs + few * time.medianMs);
+    const long = slowerLong * (endsMs + many * time.medianMs);
+    const medianMs = Math.max(0, long - short) / (many - few);
+    return { ...time, medianMs, chainsMs: [short, long] satisfies [number, number] };
+  });
+  return { ...profile, kernels };
+};
 const first = (profile: Profile): number => profile.kernels[0]!.medianMs;
 
 describe('a profile settled from those before it', () => {
-  it('takes each time from the middle, so that one disturbed measurement does not stay', () => {
-    const settled = settleProfiles(measured(3), [measured(), measured(1.02)]);
+  it('takes each time from among the fastest, so that disturbed measurements do not stay', () => {
+    const settled = settleProfiles(measured(3), [
+      measured(),
+      measured(1.02),
+      measured(2),
+      measured(4),
+    ]);
     expect(first(settled)).toBeCloseTo(1.02 * first(measured()), 10);
     expect(settled.callOverheadMs[0]!.ms).toBeCloseTo(1.02 * 0.01, 10);
+  });
+
+  it('is not deceived by a short chain that was disturbed, which makes the difference too small', () => {
+    const undisturbed = chained();
+    const settled = settleProfiles(chained(3, 1), [chained(1, 3), undisturbed, undisturbed]);
+    expect(first(settled)).toBeCloseTo(first(undisturbed), 10);
+    expect(settled.kernels[0]!.chainsMs).toEqual(undisturbed.kernels[0]!.chainsMs);
+  });
+
+  it('takes what comes from memory from the middle, for memory is shared at any time', () => {
+    const far = KERNELS.find(({ weights }) => weights === 'far')!.id;
+    const timeOf = (profile: Profile) => profile.kernels.find(({ id }) => id === far)!.medianMs;
+    const settled = settleProfiles(measured(1.3), [
+      measured(),
+      measured(1.1),
+      measured(1.2),
+      measured(9),
+    ]);
+    expect(timeOf(settled) / timeOf(measured())).toBeCloseTo(1.2, 9);
   });
 
   it('forgets what was measured in another state, so that a slower device is judged as it is now', () => {

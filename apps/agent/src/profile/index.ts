@@ -72,6 +72,9 @@ export function slowedDown(
   return {
     emulatedSlowdown: slowdown,
     callOverheadMs: callOverheadMs.map(({ threads, ms }) => ({ threads, ms: ms * factor })),
-    kernels: kernels.map((time) => ({ ...time, medianMs: time.medianMs * factor })),
+    kernels: kernels.map(({ chainsMs, ...time }) => ({
+      ...{ ...time, medianMs: time.medianMs * factor },
+      ...(chainsMs && { chainsMs: [chainsMs[0] * factor, chainsMs[1] * factor] }),
+    })),
   };
 }

@@ -86,11 +86,12 @@ export class KernelTimer {
     const [few, many] = chainSteps(this.kernel);
     const short = await this.measure(few, threads, half);
     const long = await this.measure(many, threads, half);
-    const { median, spread } = centreDifference(long.samples, short.samples);
+    const [less, more] = [centreOf(short.samples), centreOf(long.samples)];
+    const { median, spread } = centreDifference(more, less);
     return {
       time: {
         ...{ id: this.kernel.id, precision: this.precision, threads },
-        ...{ medianMs: median / (many - few), spread },
+        ...{ medianMs: median / (many - few), chainsMs: [less.median, more.median], spread },
         runs: Math.min(short.samples.length, long.samples.length),
       },
       waiting: Math.max(short.waiting, long.waiting),

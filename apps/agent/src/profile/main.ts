@@ -16,8 +16,11 @@ const WARM_MS = 100;
 /** Bytes read to empty the caches: what the last of them holds, at most what may be spent on it. */
 const MOST_FILLING_BYTES = 32 * 2 ** 20;
 
-/** Times that the state of the machine is asked for; the fastest answer counts. */
-const PROBES = 3;
+/**
+ * Times that the state of the machine is asked for, spread over the measuring; the fastest answer counts,
+ * for what another machine on the same processor does comes and goes within a second.
+ */
+const PROBES = 6;
 const PROBE = new Probe();
 
 const settings = measuringSettingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
@@ -54,13 +57,22 @@ const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
   });
   return timer;
 };
+let probeMs = Infinity;
+let probes = 0;
+const probeWhenDue = async (): Promise<void> => {
+  if (elapsedMs() < (probes * settings.milliseconds) / PROBES) return;
+  probes++;
+  probeMs = Math.min(probeMs, await PROBE.time(Math.max(...threads)));
+};
 const { kernels, disturbed } = await measureKernels(
   schedule(threads, settings.quick),
   settings.milliseconds - threads.length * callMs,
   {
     elapsedMs,
-    time: (one, milliseconds) =>
-      timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
+    time: async (one, milliseconds) => {
+      await probeWhenDue();
+      return timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS });
+    },
   },
 );
 
@@ -68,11 +80,6 @@ await warm();
 const callOverheadMs: Measured['callOverheadMs'] = [];
 for (const count of threads) {
   callOverheadMs.push({ threads: count, ms: await timeCall(count, callMs) });
-}
-
-let probeMs = Infinity;
-for (let time = 0; time < PROBES; time++) {
-  probeMs = Math.min(probeMs, await PROBE.time(Math.max(...threads)));
 }
 
 const measured: Measured = {

@@ -23,9 +23,8 @@ export function centreOf(samples: readonly number[]): Spread {
   return { median, spread: median > 0 ? range / median : 0 };
 }
 
-/** Difference of the centres of two sets of samples, and the spread of that. */
-export function centreDifference(more: readonly number[], less: readonly number[]): Spread {
-  const [a, b] = [centreOf(more), centreOf(less)];
+/** Difference of two centres, and the spread of that. */
+export function centreDifference(a: Spread, b: Spread): Spread {
   const median = Math.max(0, a.median - b.median);
   const range = Math.hypot(a.spread * a.median, b.spread * b.median);
   return { median, spread: median > 0 ? range / median : 0 };

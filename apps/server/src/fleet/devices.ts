@@ -177,7 +177,10 @@ export class Devices {
       orderBy: { id: 'desc' },
       take: SETTLING_PROFILES - 1,
     });
-    const documents = older.map(({ document }) => fromJson(profileSchema, document));
+    const documents = older.flatMap(({ document }) => {
+      const { success, data } = profileSchema.safeParse(document);
+      return success ? [data] : [];
+    });
     await transaction.profile.updateMany({ where: { deviceId }, data: { settled: Prisma.DbNull } });
     await transaction.profile.create({
       data: {
