@@ -83,11 +83,26 @@ export function chooseVariant(
     candidateId: best?.option.candidateId ?? null,
     predicted: best?.option.predicted ?? null,
     measure,
-    reasons: best ? chosenBecause(best, ranked, measure) : ['no candidate keeps every hard limit'],
+    reasons: [
+      ...(best ? chosenBecause(best, ranked, measure) : ['no candidate keeps every hard limit']),
+      ...cautionOf(profile),
+    ],
     options: ranked.map((one) => one.option),
     excluded,
     wouldFit: best ? null : nearestFit(ranked.map((one) => one.option)),
   };
+}
+
+/** Beyond this share of disturbed kernels a fit that leaves out what lies far off has too little left. */
+const MOST_DISTURBED = 0.25;
+
+/** What an engineer should know of a profile before trusting what is predicted from it; empty: nothing. */
+export function cautionOf({ disturbed = 0 }: Profile): string[] {
+  if (disturbed <= MOST_DISTURBED) return [];
+  const share = (100 * disturbed).toFixed(0);
+  return [
+    `predicted from a disturbed profile (${share} % of its kernels): have the device measured again while it is idle`,
+  ];
 }
 
 /** The hard overruns of an excluded candidate in words. */

@@ -1,6 +1,6 @@
 import type { Budget, Profile } from '@espalier/protocol';
 import { type Candidate, type QualityMeasure, quality } from './candidate.js';
-import { exclusionText, nearestFit, requireMeasure, type WouldFit } from './choice.js';
+import { cautionOf, exclusionText, nearestFit, requireMeasure, type WouldFit } from './choice.js';
 import { costsOfDevice, type EstimateSettings, Estimator } from './estimate.js';
 import { allowance, type Estimate, fits, type Overrun, overruns } from './limits.js';
 import { type DeviceClass, selectVariants } from './select-variants.js';
@@ -180,7 +180,10 @@ function assign(
     predicted: chosen?.predicted ?? null,
     ownBestId: best?.candidate.id ?? null,
     loss,
-    reasons: reasonsFor(chosen?.candidate.id, best?.candidate.id, excluded, options.length, loss),
+    reasons: [
+      ...reasonsFor(chosen?.candidate.id, best?.candidate.id, excluded, options.length, loss),
+      ...cautionOf(device.profile),
+    ],
     excluded,
     wouldFit:
       best === undefined

@@ -42,6 +42,7 @@ export function settleProfiles(newest: Profile, older: readonly Profile[]): Prof
       alike.flatMap((profile) => profile.kernels),
       ({ id, precision, threads }) => `${id} ${precision} ${threads}`,
     ).flatMap(settledTime),
+    disturbed: Math.min(...alike.map(({ disturbed = 0 }) => disturbed)),
   };
 }
 

@@ -96,6 +96,20 @@ describe('the choice for one device', () => {
     );
   });
 
+  it('says where the profile was disturbed, so that nobody trusts what is predicted from it', () => {
+    const reasons = (disturbed: number) => {
+      const device = { id: 'cam', profile: { ...profileWith(), disturbed }, budget: {} };
+      const { reasons: alone } = chooseVariant(device.profile, {}, CANDIDATES);
+      const [planned] = planFleet([device], CANDIDATES).assignments;
+      return [...alone, ...planned!.reasons].filter((reason) => reason.includes('disturbed'));
+    };
+    expect(reasons(0.1)).toEqual([]);
+    expect(reasons(0.41)).toEqual([
+      expect.stringContaining('41 % of its kernels'),
+      expect.stringContaining('41 % of its kernels'),
+    ]);
+  });
+
   it('lets a soft limit be broken, and says so', () => {
     const limits: Budget = { latencyP95Ms: 1e-6, soft: ['latencyP95Ms'] };
     const choice = chooseVariant(profileWith(), limits, CANDIDATES);

@@ -74,6 +74,11 @@ describe('a profile settled from those before it', () => {
     expect(settleProfiles(newest, others)).toEqual(newest);
   });
 
+  it('is as disturbed as the least disturbed of them', () => {
+    const older = [0.4, 0.05].map((disturbed) => ({ ...measured(), disturbed }));
+    expect(settleProfiles({ ...measured(), disturbed: 0.3 }, older).disturbed).toBe(0.05);
+  });
+
   it('keeps what a quicker measurement left out', () => {
     const quick = { ...measured(), kernels: measured().kernels.slice(0, 5) };
     expect(settleProfiles(quick, [measured()]).kernels).toHaveLength(measured().kernels.length);
