@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 import { jest } from '@jest/globals';
 import { openDataset, parseCard, prepareBatch, readNpz, writeNpz } from '@espalier/dataset';
 import { floatTensor, openSession } from '@espalier/onnx';
-import type { SeriesView } from '../src/telemetry/schemas.js';
+import type { SeriesView } from '@espalier/protocol';
 import { AgentProcess } from './agent-process.js';
 import { ServerProcess } from './server-process.js';
 import { makeCandidates, prepareRollout } from './walkthrough.js';

@@ -1,11 +1,6 @@
+import type { DriftView, SeriesView } from '@espalier/protocol';
 import { Option, type Command } from 'commander';
-import {
-  deviceSeries,
-  driftOf,
-  telemetrySeries,
-  type Drift,
-  type TelemetrySeries,
-} from '../api/telemetry.js';
+import { deviceSeries, driftOf, telemetrySeries } from '../api/telemetry.js';
 import { CliError } from '../errors.js';
 import { whole } from '../option-values.js';
 import { bytes, count, milliseconds, percent } from '../output/figures.js';
@@ -83,7 +78,7 @@ const queryOf = (
     ...(selector === undefined ? {} : { selector }),
   });
 
-function seriesText({ series }: TelemetrySeries, by: string, terminal: Terminal): string {
+function seriesText({ series }: SeriesView, by: string, terminal: Terminal): string {
   if (series.length === 0) return 'Nothing was measured in this time.';
   return table(
     terminal,
@@ -103,7 +98,7 @@ function seriesText({ series }: TelemetrySeries, by: string, terminal: Terminal)
   );
 }
 
-function driftText({ variants }: Drift, terminal: Terminal): string {
+function driftText({ variants }: DriftView, terminal: Terminal): string {
   if (variants.length === 0) return 'No device was watched for drift in the last hour.';
   return table(
     terminal,

@@ -1,17 +1,6 @@
 import { estimatedAccuracy, type WindowSketch } from '@espalier/evidence';
-import { z } from 'zod';
+import type { AccuracyEstimateView } from '@espalier/protocol';
 import type { Reference } from './references.js';
-
-/** Accuracy without labels, as it is shown. */
-export const estimateSchema = z.object({
-  /** An estimate: share of items more confident than the threshold of the reference. */
-  value: z.number(),
-  items: z.number(),
-  source: z.literal('confidence'),
-  /** The data that the thresholds are from, which are of the variants' compression reports. */
-  references: z.array(z.enum(['calibration', 'evaluation'])),
-});
-export type ShownEstimate = z.infer<typeof estimateSchema>;
 
 /** Accuracy as estimated from confidence, over sketches of one or several variants. */
 export class AccuracyEstimate {
@@ -36,7 +25,7 @@ export class AccuracyEstimate {
     for (const source of other.#references) this.#references.add(source);
   }
 
-  shown(): ShownEstimate | null {
+  shown(): AccuracyEstimateView | null {
     if (this.#items === 0) return null;
     return {
       value: this.#right / this.#items,

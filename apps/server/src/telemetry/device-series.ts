@@ -1,3 +1,4 @@
+import type { SeriesView } from '@espalier/protocol';
 import { Injectable } from '@nestjs/common';
 import { ServerError } from '../errors.js';
 import { Database } from '../persistence/database.js';
@@ -5,7 +6,7 @@ import { References } from './references.js';
 import { startOf } from './resolutions.js';
 import { freshRestarts } from './restart-counts.js';
 import { RollUp } from './roll-up.js';
-import type { DeviceSeriesQuery, SeriesView } from './schemas.js';
+import type { DeviceSeriesQuery } from './schemas.js';
 import { Point, resolutionsOf, spanOf, viewOf, type Sums } from './series.js';
 import { readWindowsOf } from './windows.js';
 

@@ -1,4 +1,5 @@
 import { FAMILIES, stabilityIndex, type FleetVerdict } from '@espalier/evidence';
+import type { DriftView } from '@espalier/protocol';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { parseSelector } from '../fleet/selector.js';
@@ -7,7 +8,6 @@ import { DeviceTags, labelsMatch } from './device-tags.js';
 import { DriftStreams, type DriftSummary } from './drift-streams.js';
 import { References, type Reference } from './references.js';
 import { RollUp } from './roll-up.js';
-import type { DriftView } from './schemas.js';
 import { Series, type RollUpFilter } from './series.js';
 
 /** A device that was heard within this counts; its evidence does not fade meanwhile. */

@@ -1,6 +1,4 @@
-/** What telemetry is rolled up by; each has a retention of its own. */
-export const RESOLUTIONS = ['minute', 'hour', 'day'] as const;
-export type Resolution = (typeof RESOLUTIONS)[number];
+import type { Resolution } from '@espalier/protocol';
 
 /** How long each resolution is, milliseconds. */
 export const LENGTH_MS: Readonly<Record<Resolution, number>> = {

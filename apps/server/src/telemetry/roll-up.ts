@@ -1,7 +1,7 @@
 import { decodeSketch, encodeSketch, EvidenceError, WindowSketch } from '@espalier/evidence';
-import { counterSchema, type Telemetry } from '@espalier/protocol';
+import { counterSchema, type Figures, type Telemetry } from '@espalier/protocol';
 import { z } from 'zod';
-import { estimateSchema, type AccuracyEstimate } from './accuracy-estimate.js';
+import type { AccuracyEstimate } from './accuracy-estimate.js';
 
 /** What is kept of many windows; any two can be merged, in any order. */
 export const rollUpSchema = z.object({
@@ -114,27 +114,6 @@ function sketchOf(text: string): WindowSketch | null {
     return null;
   }
 }
-
-/** A roll-up as it is shown; null where there was nothing to measure. */
-export const figuresSchema = z.object({
-  windows: z.number(),
-  inferences: z.number(),
-  errors: z.number(),
-  restarts: z.number(),
-  accuracy: z.object({ labelled: z.number(), correct: z.number(), value: z.number() }).nullable(),
-  accuracyEstimate: estimateSchema.nullable(),
-  /** Quantiles within 2 %, from sketches; null where the windows had none. */
-  latencyMs: z
-    .object({
-      mean: z.number(),
-      p50: z.number().nullable(),
-      p95: z.number().nullable(),
-      max: z.number(),
-    })
-    .nullable(),
-  memory: z.object({ rssMaxBytes: z.number(), modelMaxBytes: z.number() }),
-});
-export type Figures = z.infer<typeof figuresSchema>;
 
 /** Sums as they are shown: shares and means, null where nothing was counted. */
 export function figuresOf({ sums, sketch }: RollUp, estimate: AccuracyEstimate): Figures {

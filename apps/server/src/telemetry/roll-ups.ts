@@ -1,3 +1,4 @@
+import { RESOLUTIONS, type Resolution } from '@espalier/protocol';
 import { Injectable, Logger } from '@nestjs/common';
 import { Interval } from '@nestjs/schedule';
 import { z } from 'zod';
@@ -5,7 +6,7 @@ import { Database, type Transaction } from '../persistence/database.js';
 import { jsonColumn } from '../persistence/sql.js';
 import { DeviceTags, type Tags } from './device-tags.js';
 import { DriftStreams } from './drift-streams.js';
-import { RESOLUTIONS, startOf, type Resolution } from './resolutions.js';
+import { startOf } from './resolutions.js';
 import { RestartCounts } from './restart-counts.js';
 import { RollUp, rollUpSchema } from './roll-up.js';
 import { others, readWindows, type StoredWindow } from './windows.js';

@@ -1,3 +1,4 @@
+import { RESOLUTIONS, type Figures, type Resolution, type SeriesView } from '@espalier/protocol';
 import { Injectable } from '@nestjs/common';
 import { z } from 'zod';
 import { ServerError } from '../errors.js';
@@ -6,10 +7,10 @@ import { Database } from '../persistence/database.js';
 import { instantColumn, jsonColumn } from '../persistence/sql.js';
 import { AccuracyEstimate } from './accuracy-estimate.js';
 import { labelsMatch } from './device-tags.js';
-import { LENGTH_MS, RESOLUTIONS, startOf, type Resolution } from './resolutions.js';
+import { LENGTH_MS, startOf } from './resolutions.js';
 import { References, type Reference } from './references.js';
-import { figuresOf, RollUp, rollUpSchema, type Figures } from './roll-up.js';
-import type { SeriesQuery, SeriesView } from './schemas.js';
+import { figuresOf, RollUp, rollUpSchema } from './roll-up.js';
+import type { SeriesQuery } from './schemas.js';
 
 const MOST_POINTS = 400;
 const MOST_SERIES = 50;

@@ -1,3 +1,4 @@
+import { driftSchema, seriesSchema, type DriftView, type SeriesView } from '@espalier/protocol';
 import { Controller, Get, Param } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
@@ -9,16 +10,12 @@ import { DriftReadings } from './drift-readings.js';
 import {
   deviceSeriesQuerySchema,
   driftQuerySchema,
-  driftSchema,
   seriesQuerySchema,
-  seriesSchema,
   telemetryPageSchema,
   telemetryQuerySchema,
   type DeviceSeriesQuery,
   type DriftQuery,
-  type DriftView,
   type SeriesQuery,
-  type SeriesView,
   type TelemetryQuery,
 } from './schemas.js';
 import { Series } from './series.js';
