@@ -53,9 +53,17 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
 
   const worker = new ModelWorker(
     { inputPath: options.inputPath, emulatedSlowdown: options.emulatedSlowdown },
-    (reason) => {
-      log.error({ reason }, 'the inference worker broke down');
-      installer.workerLost();
+    {
+      limitMs: options.callLimitMs,
+      lost(reason) {
+        log.error({ reason }, 'the inference worker broke down');
+        installer.workerLost();
+      },
+      overdue(call) {
+        log.fatal({ call }, 'the model does not come back; the agent ends, to be started anew');
+        // An exit would wait for the thread that hangs. All that matters is on the disk.
+        process.kill(process.pid, 'SIGKILL');
+      },
     },
   );
   await checkInput(worker, options);

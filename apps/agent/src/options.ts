@@ -5,6 +5,8 @@ import { resolve } from 'node:path';
 import { AGENT_VERSION } from './version.js';
 
 const MEBIBYTE = 1024 * 1024;
+/** Node's timers fire at once where they are given more. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** How an agent runs. */
 export interface AgentOptions {
@@ -20,6 +22,8 @@ export interface AgentOptions {
   readonly inferenceIntervalMs: number;
   readonly telemetryIntervalMs: number;
   readonly watchdogMs: number;
+  /** The longest that loading a model, or running it once, may take. */
+  readonly callLimitMs: number;
   readonly feedbackPort: number | null;
   readonly feedbackDir: string | null;
   /** Most bytes of shadow samples in a day, whoever orders more; null: none may be ordered. */
@@ -42,6 +46,7 @@ interface Given {
   inferenceIntervalMs: number;
   telemetryIntervalMs: number;
   watchdogMs: number;
+  callLimitS: number;
   feedbackPort?: number;
   feedbackDir?: string;
   allowShadowSamples?: boolean;
@@ -87,6 +92,12 @@ export function agentCommand(): Command {
       10_000,
     )
     .option(
+      '--call-limit-s <s>',
+      'how long loading a model, or running it once, may take before the agent ends, to be started anew',
+      positive,
+      120,
+    )
+    .option(
       '--feedback-port <port>',
       'take labels from applications on this device at http://127.0.0.1:port/v1/feedback',
       port,
@@ -129,6 +140,7 @@ function optionsOf(given: Given): AgentOptions {
     inferenceIntervalMs: given.inferenceIntervalMs,
     telemetryIntervalMs: given.telemetryIntervalMs,
     watchdogMs: given.watchdogMs,
+    callLimitMs: Math.min(1000 * given.callLimitS, LONGEST_TIMER_MS),
     feedbackPort: given.feedbackPort ?? null,
     feedbackDir: given.feedbackDir === undefined ? null : resolve(given.feedbackDir),
     shadowBytesPerDay: given.allowShadowSamples ? Math.floor(given.shadowDayMib * MEBIBYTE) : null,

@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
 import { sha256 } from '@espalier/delivery';
-import { garbage, model, notFinite, padded } from './models.js';
+import { endless, garbage, model, notFinite, padded } from './models.js';
 import { Site } from './site.js';
 import type { StubServer } from './stub-server.js';
 
@@ -108,6 +108,15 @@ describe('an install', () => {
       failure: { code: 'INSTALL_CRASH_LOOP' },
       running: { modelSha256: sha256(model) },
     });
+  });
+
+  it('of a model that never comes back ends the agent, which counts that load against it', async () => {
+    const agent = await site.started('hung', ['--call-limit-s', '2']);
+    void server.target('dev-hung', { model: endless(), generation: 1, changes: { card: null } });
+    await agent.until(() => agent.ended && agent.log.includes('the model does not come back'));
+    const { install, slots } = agent.state()!;
+    expect(install).toMatchObject({ generation: 1, state: 'probing' });
+    expect(slots[install!.slot]!.loads).toBe(1);
   });
 
   it('that ends the agent at every start once it is active is given up without the server, which is told later', async () => {

@@ -2,8 +2,17 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
-import { buildModel, floatTensor, openSession, writeModel } from '@espalier/onnx';
-import { ModelProtoSchema, StringStringEntryProtoSchema, TensorProto_DataLocation } from 'onnx-buf';
+import { buildModel, floatTensor, int64Scalar, openSession, writeModel } from '@espalier/onnx';
+import {
+  AttributeProto_AttributeType,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  NodeProtoSchema,
+  StringStringEntryProtoSchema,
+  TensorProto_DataLocation,
+  TensorProto_DataType,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
 
 const examples = fileURLToPath(new URL('../../../examples/', import.meta.url));
 
@@ -39,6 +48,57 @@ export function withExternalData(location: string): Uint8Array {
   weight!.dataLocation = TensorProto_DataLocation.EXTERNAL;
   weight!.externalData = [
     create(StringStringEntryProtoSchema, { key: 'location', value: location }),
+  ];
+  return toBinary(ModelProtoSchema, proto);
+}
+
+/** A model that never comes back: a loop of more rounds than anyone can wait for. */
+export function endless(): Uint8Array {
+  const typed = (name: string, elemType: TensorProto_DataType, sizes: readonly number[]) =>
+    create(ValueInfoProtoSchema, {
+      name,
+      type: {
+        value: {
+          case: 'tensorType',
+          value: {
+            elemType,
+            shape: {
+              dim: sizes.map((size) => ({
+                value: { case: 'dimValue' as const, value: BigInt(size) },
+              })),
+            },
+          },
+        },
+      },
+    });
+  const { BOOL, FLOAT, INT64 } = TensorProto_DataType;
+  const identity = (input: string, output: string) =>
+    create(NodeProtoSchema, { opType: 'Identity', input: [input], output: [output] });
+  const negated = create(NodeProtoSchema, { opType: 'Neg', input: ['before'], output: ['after'] });
+  const body = create(GraphProtoSchema, {
+    name: 'round',
+    node: [identity('goes', 'on'), negated],
+    input: [typed('count', INT64, []), typed('goes', BOOL, []), typed('before', FLOAT, [1, 4])],
+    output: [typed('on', BOOL, []), typed('after', FLOAT, [1, 4])],
+  });
+  const proto = fromBinary(
+    ModelProtoSchema,
+    writeModel(
+      buildModel({
+        inputs: [{ name: 'image', shape: [1, 4] }],
+        outputs: [{ name: 'logits', shape: [1, 4] }],
+        initializers: { rounds: int64Scalar(Number.MAX_SAFE_INTEGER) },
+        nodes: [{ op: 'Identity', inputs: ['image'], outputs: ['logits'] }],
+      }),
+    ),
+  );
+  proto.graph!.node = [
+    create(NodeProtoSchema, {
+      opType: 'Loop',
+      input: ['rounds', '', 'image'],
+      output: ['logits'],
+      attribute: [{ name: 'body', type: AttributeProto_AttributeType.GRAPH, g: body }],
+    }),
   ];
   return toBinary(ModelProtoSchema, proto);
 }

@@ -22,6 +22,17 @@ export class WorkerCallError extends Error {
 interface Waiting {
   resolve(answer: never): void;
   reject(error: unknown): void;
+  readonly limit: NodeJS.Timeout;
+}
+
+/** What a {@link ModelWorker} tells of its thread. */
+export interface WorkerWatch {
+  /** The longest that a call may take, milliseconds. */
+  readonly limitMs: number;
+  /** The thread broke down: whatever was loaded is gone. */
+  lost(reason: string): void;
+  /** A call has not come back within the limit; nothing short of the process's end stops the runtime. */
+  overdue(call: WorkerCall): void;
 }
 
 /** The inference thread as seen from the main one; it is started anew after it broke down. */
@@ -30,10 +41,9 @@ export class ModelWorker {
   #nextId = 1;
   readonly #waiting = new Map<number, Waiting>();
 
-  /** @param lost told when the thread breaks down: whatever was loaded is gone */
   constructor(
     private readonly settings: WorkerSettings,
-    private readonly lost: (reason: string) => void,
+    private readonly watch: WorkerWatch,
   ) {}
 
   /** Does a call in the thread. @throws WorkerCallError */
@@ -44,7 +54,8 @@ export class ModelWorker {
     const worker = (this.#worker ??= this.#start());
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      const limit = setTimeout(() => this.watch.overdue(call), this.watch.limitMs);
+      this.#waiting.set(id, { resolve, reject, limit });
       worker.postMessage({ id, call, request } satisfies CallMessage<C>);
     });
   }
@@ -67,7 +78,7 @@ export class ModelWorker {
       if (this.#worker !== worker) return;
       this.#worker = null;
       this.#abandon(reason);
-      this.lost(reason);
+      this.watch.lost(reason);
     });
     return worker;
   }
@@ -75,13 +86,17 @@ export class ModelWorker {
   #settle(message: AnswerMessage): void {
     const waiting = this.#waiting.get(message.id);
     this.#waiting.delete(message.id);
+    clearTimeout(waiting?.limit);
     if ('answer' in message) waiting?.resolve(message.answer as never);
     else waiting?.reject(new WorkerCallError(message.failure, message.failure.loadedSha256));
   }
 
   #abandon(reason: string): void {
     const failure = { code: 'RUN_WORKER', message: `The inference worker is gone: ${reason}` };
-    for (const { reject } of this.#waiting.values()) reject(new WorkerCallError(failure, null));
+    for (const { reject, limit } of this.#waiting.values()) {
+      clearTimeout(limit);
+      reject(new WorkerCallError(failure, null));
+    }
     this.#waiting.clear();
   }
 }
