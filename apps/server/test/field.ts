@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import type { Telemetry as Window } from '@espalier/protocol';
 import { AlertActing } from '../src/alerts/alert-acting.js';
@@ -10,8 +7,7 @@ import { Alerts } from '../src/alerts/alerts.js';
 import { Readings } from '../src/alerts/readings.js';
 import { ruleRequestSchema, type RuleView } from '../src/alerts/schemas.js';
 import { EventStream } from '../src/http/event-stream.js';
-import { Database } from '../src/persistence/database.js';
-import { migrateSqlite } from '../src/persistence/migrate-sqlite.js';
+import type { Database } from '../src/persistence/database.js';
 import type { Rollouts } from '../src/rollout/rollouts.js';
 import { DeviceTags } from '../src/telemetry/device-tags.js';
 import { RecentAgreement } from '../src/shadow/recent-agreement.js';
@@ -23,6 +19,7 @@ import { RollUps } from '../src/telemetry/roll-ups.js';
 import { Series } from '../src/telemetry/series.js';
 import { Telemetry } from '../src/telemetry/telemetry.js';
 import type { Retuning } from '../src/tuning/retuning.js';
+import { TemporaryDatabase } from './temporary-database.js';
 
 const CLASSES = 5;
 
@@ -73,25 +70,10 @@ export async function addVariant(database: Database): Promise<void> {
 }
 
 /** A database of its own, with the variant. */
-export class Site {
-  private constructor(
-    private readonly folder: string,
-    readonly database: Database,
-  ) {}
-
-  static async open(): Promise<Site> {
-    const folder = mkdtempSync(join(tmpdir(), 'espalier-field-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    const database = await Database.open({ kind: 'sqlite', path });
-    await addVariant(database);
-    return new Site(folder, database);
-  }
-
-  async close(): Promise<void> {
-    await this.database.close();
-    rmSync(this.folder, { recursive: true, force: true });
-  }
+export async function openField(): Promise<TemporaryDatabase> {
+  const site = await TemporaryDatabase.open();
+  await addVariant(site.database);
+  return site;
 }
 
 /** An alert rule as it is stored, without actions. */

@@ -1,18 +1,19 @@
 import type { Telemetry } from '@espalier/protocol';
 import { toJson } from '../persistence/json.js';
-import { ruleOf, RUNNING, Site, sketchOf, Watchers } from '../../test/field.js';
+import { openField, ruleOf, RUNNING, sketchOf, Watchers } from '../../test/field.js';
+import type { TemporaryDatabase } from '../../test/temporary-database.js';
 import { ruleRequestSchema } from './schemas.js';
 
 const SOON_MS = 1_000;
 
 describe('what an alert rule watches', () => {
-  let site: Site;
+  let site: TemporaryDatabase;
   let server: Watchers;
   const later = (ms = 0): Date => new Date(Date.now() + SOON_MS + ms);
   const read = (change: object) => server.readings.of(ruleOf(change), later());
 
   beforeEach(async () => {
-    site = await Site.open();
+    site = await openField();
     server = new Watchers(site.database);
   });
   afterEach(() => site.close());

@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Profile } from '@espalier/protocol';
 import { profileOf } from '../../test/scripted-device.js';
+import { TemporaryDatabase } from '../../test/temporary-database.js';
 import { EventStream } from '../http/event-stream.js';
-import { Database } from '../persistence/database.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import type { Database } from '../persistence/database.js';
 import { GroupBudgets } from '../tuning/group-budgets.js';
 import { Subjects } from '../tuning/subjects.js';
 import { Devices } from './devices.js';
@@ -17,19 +14,14 @@ const measured = (slower: number): Profile => {
 };
 
 describe('a device that measured itself several times', () => {
-  let folder: string;
+  let temporary: TemporaryDatabase;
   let database: Database;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-settled-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    database = await Database.open({ kind: 'sqlite', path });
+    temporary = await TemporaryDatabase.open();
+    ({ database } = temporary);
   });
-  afterAll(async () => {
-    await database.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => temporary.close());
 
   it('is planned from what its profiles have in common, and its history shows each as it was', async () => {
     const devices = new Devices(database, new EventStream());

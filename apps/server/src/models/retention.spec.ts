@@ -1,9 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Database } from '../persistence/database.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { TemporaryDatabase } from '../../test/temporary-database.js';
+import type { Database } from '../persistence/database.js';
 import { BlobStore } from './blob-store.js';
 import { Retention } from './retention.js';
 
@@ -11,16 +10,14 @@ const NOW = Date.now();
 const hashOf = (text: string): string => createHash('sha256').update(text).digest('hex');
 
 describe('candidates beyond the bounds', () => {
-  let folder: string;
+  let temporary: TemporaryDatabase;
   let database: Database;
   let blobs: BlobStore;
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-retention-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    database = await Database.open({ kind: 'sqlite', path });
-    blobs = await BlobStore.open(join(folder, 'blobs'));
+    temporary = await TemporaryDatabase.open();
+    ({ database } = temporary);
+    blobs = await BlobStore.open(join(temporary.folder, 'blobs'));
     await database.write(({ model }) =>
       model.create({
         data: {
@@ -30,10 +27,7 @@ describe('candidates beyond the bounds', () => {
       }),
     );
   });
-  afterEach(async () => {
-    await database.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => temporary.close());
 
   /** Candidates v-0, v-1, …, the oldest first, of 10 bytes each; all share one model file. */
   async function made(count: number): Promise<void> {

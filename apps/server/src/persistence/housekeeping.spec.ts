@@ -1,4 +1,4 @@
-import { RUNNING, Site } from '../../test/field.js';
+import { openField, RUNNING } from '../../test/field.js';
 import { Housekeeping } from './housekeeping.js';
 
 const DAY_MS = 86_400_000;
@@ -10,7 +10,7 @@ const KEPT = {
 
 describe('what grows with time', () => {
   it('is kept for as many days as was asked for, and no longer', async () => {
-    const site = await Site.open();
+    const site = await openField();
     const now = new Date();
     const ago = (days: number): Date => new Date(now.getTime() - days * DAY_MS);
     const { releaseId, variantId } = RUNNING;

@@ -1,14 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { profileOf } from '../../test/scripted-device.js';
+import { TemporaryDatabase } from '../../test/temporary-database.js';
 import { parseConfiguration } from '../configuration.js';
 import { BlobStore } from '../models/blob-store.js';
 import { Library } from '../models/library.js';
 import { ModelBounds } from '../models/model-bounds.js';
-import { Database } from '../persistence/database.js';
+import type { Database } from '../persistence/database.js';
 import { toJson } from '../persistence/json.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
 import { GroupBudgets } from '../tuning/group-budgets.js';
 import { Subjects } from '../tuning/subjects.js';
 import { Members } from './members.js';
@@ -16,14 +14,12 @@ import { Members } from './members.js';
 const NOW = new Date();
 
 describe('a revoked device', () => {
-  let folder: string;
+  let temporary: TemporaryDatabase;
   let database: Database;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-revoked-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    database = await Database.open({ kind: 'sqlite', path });
+    temporary = await TemporaryDatabase.open();
+    ({ database } = temporary);
     for (const id of ['cam-good', 'cam-revoked', 'cam-unmeasured']) {
       await database.write(async ({ device, profile }) => {
         await device.create({
@@ -38,10 +34,7 @@ describe('a revoked device', () => {
       });
     }
   });
-  afterAll(async () => {
-    await database.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => temporary.close());
 
   it('is not planned for', async () => {
     const subjects = new Subjects(database, new GroupBudgets(database));
@@ -51,7 +44,7 @@ describe('a revoked device', () => {
   });
 
   it('is no member of a rollout of a plan that was made before', async () => {
-    const blobs = await BlobStore.open(join(folder, 'blobs'));
+    const blobs = await BlobStore.open(join(temporary.folder, 'blobs'));
     const assignment = { candidateId: 'v-1', predictedLatencyMs: 1, reasons: [], excluded: [] };
     const bounds = new ModelBounds(database, blobs, parseConfiguration({}));
     const { members, misfits } = await new Members(new Library(database, blobs, bounds)).of(

@@ -1,10 +1,7 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Logger } from '@nestjs/common';
 import { createRollout, type Member } from '@espalier/rollout';
-import { Database } from '../persistence/database.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import { TemporaryDatabase } from '../../test/temporary-database.js';
+import type { Database } from '../persistence/database.js';
 import { LateJoiners } from './late-joiners.js';
 import { RolloutEvidence } from './rollout-evidence.js';
 import { RolloutStore } from './rollout-store.js';
@@ -18,19 +15,14 @@ const member: Member = {
 };
 
 describe('rollouts', () => {
-  let folder: string;
+  let temporary: TemporaryDatabase;
   let database: Database;
   beforeAll(async () => {
     Logger.overrideLogger(false);
-    folder = mkdtempSync(join(tmpdir(), 'espalier-rollouts-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    database = await Database.open({ kind: 'sqlite', path });
+    temporary = await TemporaryDatabase.open();
+    ({ database } = temporary);
   });
-  afterAll(async () => {
-    await database.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterAll(() => temporary.close());
 
   it('go on where another one before them cannot be read any more', async () => {
     const store = new RolloutStore(database);

@@ -1,16 +1,17 @@
-import { ruleOf, RUNNING, Site, sketchOf, Watchers } from '../../test/field.js';
+import { openField, ruleOf, RUNNING, sketchOf, Watchers } from '../../test/field.js';
+import type { TemporaryDatabase } from '../../test/temporary-database.js';
 import { seriesQuerySchema } from './schemas.js';
 
 const rule = (change: object) => ruleOf({ metric: 'drift', raise: 30, clear: 3, ...change });
 
 /** What is stored of the streams. */
-const storedOn = ({ database }: Site): Promise<object[]> =>
+const storedOn = ({ database }: TemporaryDatabase): Promise<object[]> =>
   database.read.driftStream.findMany({ omit: { at: true }, orderBy: { deviceId: 'asc' } });
 
 describe('drift on the server', () => {
-  const sites: Site[] = [];
-  const open = async (): Promise<Site> => {
-    const site = await Site.open();
+  const sites: TemporaryDatabase[] = [];
+  const open = async (): Promise<TemporaryDatabase> => {
+    const site = await openField();
     sites.push(site);
     return site;
   };
@@ -100,7 +101,7 @@ describe('drift on the server', () => {
 
 describe('accuracy where no labels arrive', () => {
   it('is estimated from confidence, and said to be an estimate', async () => {
-    const site = await Site.open();
+    const site = await openField();
     try {
       const server = new Watchers(site.database);
       await server.say('cam-a', sketchOf(1, 400));

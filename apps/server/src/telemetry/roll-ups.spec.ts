@@ -1,11 +1,8 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { encodeSketch, StreamMemory, WindowSketch } from '@espalier/evidence';
 import type { Telemetry as Window } from '@espalier/protocol';
-import { Database } from '../persistence/database.js';
-import { migrateSqlite } from '../persistence/migrate-sqlite.js';
+import type { Database } from '../persistence/database.js';
 import { ruleOf, Watchers } from '../../test/field.js';
+import { TemporaryDatabase } from '../../test/temporary-database.js';
 import { DeviceSeries } from './device-series.js';
 import { DeviceTags } from './device-tags.js';
 import { startOf } from './resolutions.js';
@@ -20,16 +17,14 @@ import { Telemetry } from './telemetry.js';
 const NOW = new Date();
 
 describe('roll-ups', () => {
-  let folder: string;
+  let temporary: TemporaryDatabase;
   let database: Database;
   let rollUps: RollUps;
   let series: Series;
 
   beforeEach(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'espalier-roll-ups-'));
-    const path = join(folder, 'espalier.db');
-    migrateSqlite(path);
-    database = await Database.open({ kind: 'sqlite', path });
+    temporary = await TemporaryDatabase.open();
+    ({ database } = temporary);
     const references = new References(database);
     const drift = new DriftStreams(database, references);
     const restarts = new RestartCounts(database);
@@ -49,10 +44,7 @@ describe('roll-ups', () => {
       );
     }
   });
-  afterEach(async () => {
-    await database.close();
-    rmSync(folder, { recursive: true, force: true });
-  });
+  afterEach(() => temporary.close());
 
   /** A window that ended some seconds ago. */
   const say = (
