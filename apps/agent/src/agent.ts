@@ -39,6 +39,9 @@ export interface RunningAgent {
   stop(): Promise<void>;
 }
 
+/** Within it the log's last line is written. */
+const LAST_WORDS_MS = 500;
+
 /**
  * Starts an agent: enrols if need be, measures the device, loads what it ran before, connects.
  * @throws AgentError, TrustError when it cannot start at all
@@ -61,8 +64,8 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
       },
       overdue(call) {
         log.fatal({ call }, 'the model does not come back; the agent ends, to be started anew');
-        // An exit would wait for the thread that hangs. All that matters is on the disk.
-        process.kill(process.pid, 'SIGKILL');
+        // An exit would wait for the thread that hangs. All that matters is on the disk, but for the log.
+        setTimeout(() => process.kill(process.pid, 'SIGKILL'), LAST_WORDS_MS);
       },
     },
   );
