@@ -1,4 +1,4 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, taken } from '../api/client';
@@ -6,6 +6,7 @@ import { queries } from '../api/queries';
 import type { Alert, AlertRule } from '../api/types';
 import { Ago } from '../parts/ago';
 import { DataTable, Two } from '../parts/data-table';
+import { Dialog } from '../parts/dialog';
 import { duration } from '../parts/format';
 import { Icon } from '../parts/icons';
 import { Page, Part } from '../parts/page';
@@ -54,14 +55,9 @@ export default function AlertsPage() {
           }
         </Answer>
       </Part>
-      <Modal
-        opened={making}
-        onClose={close}
-        title="Make a rule"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={making} close={close} title="Make a rule">
         <RuleForm done={close} />
-      </Modal>
+      </Dialog>
     </Page>
   );
 }

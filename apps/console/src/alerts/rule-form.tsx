@@ -1,9 +1,9 @@
-import { Button, Checkbox, Group, NumberInput, Select, Stack, TextInput } from '@mantine/core';
+import { Checkbox, NumberInput, Select, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
 import type { AlertRule } from '../api/types';
-import { Failed } from '../parts/states';
+import { Form } from '../parts/form';
 import { METRICS } from './alert-words';
 
 type Metric = AlertRule['metric'];
@@ -40,77 +40,66 @@ export function RuleForm({ done }: { done: () => void }) {
   });
   const { below, unit } = METRICS[metric];
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        make.mutate();
-      }}
+    <Form
+      button="Make the rule"
+      send={() => make.mutate()}
+      sending={make.isPending}
+      error={make.error}
+      disabled={name.trim() === '' || raise === ''}
     >
-      <Stack>
-        <TextInput
-          label="Name"
-          required
-          data-autofocus
-          maxLength={64}
-          value={name}
-          onChange={({ currentTarget }) => setName(currentTarget.value)}
-        />
-        <Select
-          label="Watches"
-          allowDeselect={false}
-          data={NAMES.map((value) => ({ value, label: METRICS[value].name }))}
-          value={metric}
-          onChange={(value) => setMetric(NAMES.find((one) => one === value) ?? 'accuracy')}
-        />
-        <div className="fields">
-          <NumberInput
-            label={`Bad ${below ? 'under' : 'over'}, ${unit}`}
-            required
-            value={raise}
-            onChange={setRaise}
-          />
-          <NumberInput
-            label={`Good again ${below ? 'over' : 'under'}`}
-            placeholder="the same"
-            value={clear}
-            onChange={setClear}
-          />
-        </div>
+      <TextInput
+        label="Name"
+        required
+        data-autofocus
+        maxLength={64}
+        value={name}
+        onChange={({ currentTarget }) => setName(currentTarget.value)}
+      />
+      <Select
+        label="Watches"
+        allowDeselect={false}
+        data={NAMES.map((value) => ({ value, label: METRICS[value].name }))}
+        value={metric}
+        onChange={(value) => setMetric(NAMES.find((one) => one === value) ?? 'accuracy')}
+      />
+      <div className="fields">
         <NumberInput
-          label="For at least"
-          suffix=" s"
-          min={0}
-          max={86_400}
-          value={seconds}
-          onChange={setSeconds}
+          label={`Bad ${below ? 'under' : 'over'}, ${unit}`}
+          required
+          value={raise}
+          onChange={setRaise}
         />
-        <TextInput
-          label="Devices with these labels"
-          placeholder="site=lyon; empty: all"
-          value={selector}
-          onChange={({ currentTarget }) => setSelector(currentTarget.value)}
+        <NumberInput
+          label={`Good again ${below ? 'over' : 'under'}`}
+          placeholder="the same"
+          value={clear}
+          onChange={setClear}
         />
-        <Checkbox
-          label="Pause the rollouts under way of what it is about"
-          checked={pauseRollouts}
-          onChange={({ currentTarget }) => setPause(currentTarget.checked)}
-        />
-        <Checkbox
-          label="Have its devices planned anew"
-          checked={planAgain}
-          onChange={({ currentTarget }) => setPlan(currentTarget.checked)}
-        />
-        {make.error && <Failed error={make.error} />}
-        <Group justify="flex-end">
-          <Button
-            type="submit"
-            loading={make.isPending}
-            disabled={name.trim() === '' || raise === ''}
-          >
-            Make the rule
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      </div>
+      <NumberInput
+        label="For at least"
+        suffix=" s"
+        min={0}
+        max={86_400}
+        value={seconds}
+        onChange={setSeconds}
+      />
+      <TextInput
+        label="Devices with these labels"
+        placeholder="site=lyon; empty: all"
+        value={selector}
+        onChange={({ currentTarget }) => setSelector(currentTarget.value)}
+      />
+      <Checkbox
+        label="Pause the rollouts under way of what it is about"
+        checked={pauseRollouts}
+        onChange={({ currentTarget }) => setPause(currentTarget.checked)}
+      />
+      <Checkbox
+        label="Have its devices planned anew"
+        checked={planAgain}
+        onChange={({ currentTarget }) => setPlan(currentTarget.checked)}
+      />
+    </Form>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Modal } from '@mantine/core';
+import { Button } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, taken } from '../api/client';
@@ -6,6 +6,7 @@ import { queries } from '../api/queries';
 import type { Budget, DeviceBudget } from '../api/types';
 import { BudgetText } from '../parts/budget';
 import { BudgetForm } from '../parts/budget-form';
+import { Dialog } from '../parts/dialog';
 import { Facts, Part } from '../parts/page';
 import { Answer } from '../parts/states';
 
@@ -34,12 +35,7 @@ export function DeviceBudgetPart({ id }: { id: string }) {
       <Answer query={budget} what="the budget">
         {(found) => <Facts facts={factsOf(found)} />}
       </Answer>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title="Budget of this device"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} close={close} title="Budget of this device">
         {budget.data && (
           <BudgetForm
             budget={budget.data.own}
@@ -48,7 +44,7 @@ export function DeviceBudgetPart({ id }: { id: string }) {
             error={save.error}
           />
         )}
-      </Modal>
+      </Dialog>
     </Part>
   );
 }

@@ -1,10 +1,12 @@
-import { Button, Code, CopyButton, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Code, CopyButton, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { Link } from 'react-router';
 import { api, taken } from '../api/client';
 import { queries } from '../api/queries';
-import { Failed, Waiting } from '../parts/states';
+import { Dialog } from '../parts/dialog';
+import { Form } from '../parts/form';
+import { Waiting } from '../parts/states';
 import { DeviceStateWord } from '../parts/tone';
 import { parseLabels } from './label-text';
 
@@ -36,54 +38,40 @@ export function AddDevice({ opened, close }: { opened: boolean; close: () => voi
   };
   const labelsWrong = parseLabels(labels) === null;
   return (
-    <Modal
-      opened={opened}
-      onClose={leave}
-      title="Add a device"
-      size="lg"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog opened={opened} close={leave} title="Add a device" size="lg">
       {claim.data ? (
         <Arrival {...claim.data} name={name.trim()} close={leave} />
       ) : (
-        <form
-          onSubmit={(event) => {
-            event.preventDefault();
+        <Form
+          button="Make a claim token"
+          send={() => {
             if (!labelsWrong) claim.mutate();
           }}
+          sending={claim.isPending}
+          error={claim.error}
         >
-          <Stack>
-            <Text size="sm" c="dimmed">
-              A claim token lets one device in, once, within an hour. The device makes its own key
-              and then measures itself.
-            </Text>
-            <TextInput
-              label="Name"
-              description="Left empty, the device says its own"
-              value={name}
-              maxLength={64}
-              data-autofocus
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-            />
-            <TextInput
-              label="Labels"
-              description="For groups and budgets, as site=lyon,line=3"
-              value={labels}
-              error={
-                labelsWrong ? 'Each label is key=value, the key of a-z, 0-9, _, . and -' : null
-              }
-              onChange={({ currentTarget }) => setLabels(currentTarget.value)}
-            />
-            {claim.error && <Failed error={claim.error} />}
-            <Group justify="flex-end">
-              <Button type="submit" loading={claim.isPending}>
-                Make a claim token
-              </Button>
-            </Group>
-          </Stack>
-        </form>
+          <Text size="sm" c="dimmed">
+            A claim token lets one device in, once, within an hour. The device makes its own key and
+            then measures itself.
+          </Text>
+          <TextInput
+            label="Name"
+            description="Left empty, the device says its own"
+            value={name}
+            maxLength={64}
+            data-autofocus
+            onChange={({ currentTarget }) => setName(currentTarget.value)}
+          />
+          <TextInput
+            label="Labels"
+            description="For groups and budgets, as site=lyon,line=3"
+            value={labels}
+            error={labelsWrong ? 'Each label is key=value, the key of a-z, 0-9, _, . and -' : null}
+            onChange={({ currentTarget }) => setLabels(currentTarget.value)}
+          />
+        </Form>
       )}
-    </Modal>
+    </Dialog>
   );
 }
 

@@ -1,4 +1,4 @@
-import { Autocomplete, Button, Group, Modal, Stack, Text } from '@mantine/core';
+import { Autocomplete, Button, Group, Stack, Text } from '@mantine/core';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
@@ -8,6 +8,7 @@ import { Ago } from '../parts/ago';
 import { BudgetText } from '../parts/budget';
 import { BudgetForm } from '../parts/budget-form';
 import { DataTable } from '../parts/data-table';
+import { Dialog } from '../parts/dialog';
 import { Icon } from '../parts/icons';
 import { Part } from '../parts/page';
 import { Answer, Empty } from '../parts/states';
@@ -94,12 +95,7 @@ export function Budgets({ summary }: { summary: FleetSummary | undefined }) {
           )
         }
       </Answer>
-      <Modal
-        opened={edited !== null}
-        onClose={() => setEdited(null)}
-        title="Budget of a group"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={edited !== null} close={() => setEdited(null)} title="Budget of a group">
         {edited && (
           <Stack>
             {edited.fresh ? (
@@ -121,7 +117,7 @@ export function Budgets({ summary }: { summary: FleetSummary | undefined }) {
             />
           </Stack>
         )}
-      </Modal>
+      </Dialog>
     </Part>
   );
 }

@@ -1,4 +1,4 @@
-import { Button, Checkbox, Group, Modal, NumberInput, Stack, Text } from '@mantine/core';
+import { Button, Checkbox, Group, NumberInput, Text } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
@@ -6,8 +6,9 @@ import { api, taken } from '../api/client';
 import { queries } from '../api/queries';
 import type { Job } from '../api/types';
 import { Bar } from '../parts/bar';
+import { Dialog } from '../parts/dialog';
+import { Form } from '../parts/form';
 import { percent } from '../parts/format';
-import { Failed } from '../parts/states';
 import { Told } from '../parts/tone';
 
 /** Compressions of a model: those at work, how the last ended, and a way to begin another. */
@@ -34,14 +35,9 @@ export function Jobs({ modelId }: { modelId: string }) {
           </Button>
         </Group>
       )}
-      <Modal
-        opened={opened}
-        onClose={close}
-        title="Make candidates"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} close={close} title="Make candidates">
         <MakeCandidates modelId={modelId} done={close} />
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -94,37 +90,30 @@ function MakeCandidates({ modelId, done }: { modelId: string; done: () => void }
     },
   });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        make.mutate();
-      }}
+    <Form
+      button="Begin"
+      send={() => make.mutate()}
+      sending={make.isPending}
+      error={make.error}
+      disabled={precisions.length === 0}
     >
-      <Stack>
-        <Text size="sm" c="dimmed">
-          Those that exist stay. No training: channels are cut and the layers after them refitted.
-        </Text>
-        <NumberInput
-          label="How many"
-          description="From the largest to the smallest, for each precision"
-          min={1}
-          max={32}
-          value={points}
-          onChange={setPoints}
-        />
-        <Checkbox.Group label="Precisions" value={precisions} onChange={setPrecisions}>
-          <Group mt={4}>
-            <Checkbox value="fp32" label="fp32" />
-            <Checkbox value="int8" label="int8" />
-          </Group>
-        </Checkbox.Group>
-        {make.error && <Failed error={make.error} />}
-        <Group justify="flex-end">
-          <Button type="submit" loading={make.isPending} disabled={precisions.length === 0}>
-            Begin
-          </Button>
+      <Text size="sm" c="dimmed">
+        Those that exist stay. No training: channels are cut and the layers after them refitted.
+      </Text>
+      <NumberInput
+        label="How many"
+        description="From the largest to the smallest, for each precision"
+        min={1}
+        max={32}
+        value={points}
+        onChange={setPoints}
+      />
+      <Checkbox.Group label="Precisions" value={precisions} onChange={setPrecisions}>
+        <Group mt={4}>
+          <Checkbox value="fp32" label="fp32" />
+          <Checkbox value="int8" label="int8" />
         </Group>
-      </Stack>
-    </form>
+      </Checkbox.Group>
+    </Form>
   );
 }

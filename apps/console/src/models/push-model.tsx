@@ -1,9 +1,10 @@
-import { Button, FileInput, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, FileInput, Group, Stack, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, errorOf, taken } from '../api/client';
 import type { Model } from '../api/types';
+import { Dialog } from '../parts/dialog';
 import { Failed } from '../parts/states';
 
 const FILES = [
@@ -52,13 +53,7 @@ export function PushModel({ opened, close }: { opened: boolean; close: () => voi
   });
   const ready = name.trim() !== '' && files.model && files.calibration;
   return (
-    <Modal
-      opened={opened}
-      onClose={close}
-      title="Push a model"
-      size="lg"
-      closeButtonProps={{ 'aria-label': 'Close' }}
-    >
+    <Dialog opened={opened} close={close} title="Push a model" size="lg">
       <form
         onSubmit={(event) => {
           event.preventDefault();
@@ -96,7 +91,7 @@ export function PushModel({ opened, close }: { opened: boolean; close: () => voi
           </Group>
         </Stack>
       </form>
-    </Modal>
+    </Dialog>
   );
 }
 

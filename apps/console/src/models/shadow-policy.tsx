@@ -1,8 +1,10 @@
-import { Button, Group, Modal, Stack, Text, TextInput } from '@mantine/core';
+import { Button, Text, TextInput } from '@mantine/core';
 import { useDisclosure } from '@mantine/hooks';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
+import { Dialog } from '../parts/dialog';
+import { Form } from '../parts/form';
 import { Failed } from '../parts/states';
 
 /** Asks devices for a few of their inputs, or ends that. */
@@ -31,14 +33,9 @@ export function ShadowPolicy({ modelId, isAsked }: { modelId: string; isAsked: b
       <Button size="xs" variant="default" onClick={open}>
         Ask for samples
       </Button>
-      <Modal
-        opened={opened}
-        onClose={close}
-        title="Ask for samples"
-        closeButtonProps={{ 'aria-label': 'Close' }}
-      >
+      <Dialog opened={opened} close={close} title="Ask for samples">
         <AskForSamples modelId={modelId} done={close} />
-      </Modal>
+      </Dialog>
     </>
   );
 }
@@ -60,31 +57,23 @@ function AskForSamples({ modelId, done }: { modelId: string; done: () => void })
     },
   });
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        ask.mutate();
-      }}
+    <Form
+      button="Ask for samples"
+      send={() => ask.mutate()}
+      sending={ask.isPending}
+      error={ask.error}
     >
-      <Stack>
-        <Text size="sm" c="dimmed">
-          Inputs leave the devices: one in a hundred, at most one a minute and 16 MiB a day of each
-          device whose agent allows it. The server deletes each as soon as it is judged.
-        </Text>
-        <TextInput
-          label="Devices with these labels"
-          placeholder="site=lyon; empty: all"
-          value={selector}
-          data-autofocus
-          onChange={({ currentTarget }) => setSelector(currentTarget.value)}
-        />
-        {ask.error && <Failed error={ask.error} />}
-        <Group justify="flex-end">
-          <Button type="submit" loading={ask.isPending}>
-            Ask for samples
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      <Text size="sm" c="dimmed">
+        Inputs leave the devices: one in a hundred, at most one a minute and 16 MiB a day of each
+        device whose agent allows it. The server deletes each as soon as it is judged.
+      </Text>
+      <TextInput
+        label="Devices with these labels"
+        placeholder="site=lyon; empty: all"
+        value={selector}
+        data-autofocus
+        onChange={({ currentTarget }) => setSelector(currentTarget.value)}
+      />
+    </Form>
   );
 }

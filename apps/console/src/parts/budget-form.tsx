@@ -1,7 +1,7 @@
-import { Button, Group, NumberInput, Stack } from '@mantine/core';
+import { NumberInput } from '@mantine/core';
 import { useState } from 'react';
 import type { Budget } from '../api/types';
-import { Failed } from './states';
+import { Form } from './form';
 
 const MIB = 2 ** 20;
 
@@ -63,25 +63,17 @@ export function BudgetForm({
     />
   );
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        save(budgetOf(fields, budget.soft));
-      }}
+    <Form
+      button="Save the budget"
+      send={() => save(budgetOf(fields, budget.soft))}
+      sending={saving}
+      error={error}
     >
-      <Stack>
-        {field('latency', 'Latency, 95th percentile', 'ms')}
-        {field('memory', 'Memory of a model at its peak', 'MiB')}
-        {field('storage', 'Storage of a model', 'MiB')}
-        {field('transfer', 'Bytes sent for an update', 'MiB')}
-        {field('accuracy', 'Accuracy, at least', '%')}
-        {error && <Failed error={error} />}
-        <Group justify="flex-end">
-          <Button type="submit" loading={saving}>
-            Save the budget
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      {field('latency', 'Latency, 95th percentile', 'ms')}
+      {field('memory', 'Memory of a model at its peak', 'MiB')}
+      {field('storage', 'Storage of a model', 'MiB')}
+      {field('transfer', 'Bytes sent for an update', 'MiB')}
+      {field('accuracy', 'Accuracy, at least', '%')}
+    </Form>
   );
 }

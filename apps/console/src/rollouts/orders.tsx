@@ -1,8 +1,9 @@
-import { Button, Group, Modal, Radio, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Group, Radio, Stack, Text, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
 import type { Rollout, RolloutStatus } from '../api/types';
+import { Dialog } from '../parts/dialog';
 import { Failed } from '../parts/states';
 
 type Order = 'start' | 'approve' | 'pause' | 'resume' | 'promote' | 'abort';
@@ -69,14 +70,13 @@ export function Orders({ rollout }: { rollout: Rollout }) {
           {WORDS[order].button}
         </Button>
       ))}
-      <Modal
+      <Dialog
         opened={asked !== null}
-        onClose={() => setAsked(null)}
+        close={() => setAsked(null)}
         title={asked ? WORDS[asked].title : ''}
-        closeButtonProps={{ 'aria-label': 'Close' }}
       >
         {asked && <OrderForm id={rollout.id} order={asked} done={() => setAsked(null)} />}
-      </Modal>
+      </Dialog>
     </>
   );
 }
