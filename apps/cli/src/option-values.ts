@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { LABEL_FORM, withLabel } from '@espalier/protocol';
 import { InvalidArgumentError } from 'commander';
 import { CliError } from './errors.js';
 
@@ -41,9 +42,9 @@ export function label(
   text: string,
   before: Readonly<Record<string, string>> = {},
 ): Record<string, string> {
-  const at = text.indexOf('=');
-  if (at < 1) throw new InvalidArgumentError('It must be key=value.');
-  return { ...before, [text.slice(0, at)]: text.slice(at + 1) };
+  const labels = withLabel(before, text);
+  if (labels === null) throw new InvalidArgumentError(`It must be ${LABEL_FORM}.`);
+  return labels;
 }
 
 /** A list with commas between, each part parsed. */

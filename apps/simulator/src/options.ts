@@ -1,4 +1,4 @@
-import { labelsSchema } from '@espalier/protocol';
+import { LABEL_FORM, withLabel } from '@espalier/protocol';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { FAULT_HELP, FAULTS, type Fault } from './faults.js';
 import type { SimulationOptions } from './simulation.js';
@@ -79,10 +79,7 @@ function fault(text: string, before: ReadonlyMap<Fault, number>): Map<Fault, num
 }
 
 function label(text: string, before: Record<string, string>): Record<string, string> {
-  const at = text.indexOf('=');
-  const labels = { ...before, [text.slice(0, at)]: text.slice(at + 1) };
-  if (at < 1 || !labelsSchema.safeParse(labels).success) {
-    throw new InvalidArgumentError('It must be key=value, the key of a-z, 0-9, _, . and -.');
-  }
+  const labels = withLabel(before, text);
+  if (labels === null) throw new InvalidArgumentError(`It must be ${LABEL_FORM}.`);
   return labels;
 }

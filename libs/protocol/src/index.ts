@@ -11,6 +11,7 @@ export * from './errors.js';
 export * from './install-machine.js';
 export * from './json.js';
 export * from './kernels.js';
+export * from './labels.js';
 export * from './limits.js';
 export * from './metadata.js';
 export * from './plan.js';
