@@ -1,7 +1,7 @@
 import { rootSchema, type TargetMessage } from '@espalier/protocol';
 import { payloadBytes } from '@espalier/trust';
 import fc from 'fast-check';
-import type { AgentState } from '../store/agent-state.js';
+import { emptyState, type AgentState } from '../store/agent-state.js';
 import { Authority, type TargetSpec } from '../../test/authority.js';
 import { takeTarget, type Intake } from './intake.js';
 
@@ -16,19 +16,7 @@ const spec = (generation: number, changes: Partial<TargetSpec> = {}): TargetSpec
 const messageOf = (generation: number, changes: Partial<TargetSpec> = {}, device = 'cam-1') =>
   authority.message(device, spec(generation, changes), model);
 
-const fresh = (): AgentState => ({
-  schemaVersion: 1,
-  root: authority.root(),
-  generation: 0,
-  epoch: 0,
-  timestampVersion: 0,
-  latestTimeMs: 0,
-  restarts: 0,
-  slots: { a: null, b: null },
-  current: null,
-  previous: null,
-  install: null,
-});
+const fresh = (): AgentState => emptyState(authority.root());
 
 function take(message: TargetMessage, state = fresh(), clockMs = Date.now()): Intake {
   const root = rootSchema.parse(JSON.parse(Buffer.from(payloadBytes(state.root)).toString()));

@@ -96,7 +96,8 @@ export class StateStore {
   }
 }
 
-function emptyState(root: Signed): AgentState {
+/** The state of a device that was given nothing yet. */
+export function emptyState(root: Signed): AgentState {
   return {
     schemaVersion: 1,
     root,
