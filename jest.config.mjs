@@ -28,6 +28,7 @@ export default {
     ],
   },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  testSequencer: '<rootDir>/.ci/test-order.mjs',
   reporters: ['default', '<rootDir>/.ci/summary-reporter.mjs'],
   // Jest leaves one core idle by default, which on two is half of the machine.
   maxWorkers: '100%',
