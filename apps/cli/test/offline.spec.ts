@@ -12,6 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { compressionReportSchema, paretoSchema } from '@espalier/compression';
+import { readNpz, writeNpz } from '@espalier/dataset';
 import { countModel, openSession, readModel } from '@espalier/onnx';
 import { KERNELS, profileSchema, type Profile } from '@espalier/protocol';
 import { CALIBRATION, CARD, CliProcess, EVALUATION, MODEL, run } from './cli-process.js';
@@ -22,7 +23,24 @@ const DATA = ['--calibration', CALIBRATION, '--evaluation', EVALUATION, '--card'
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 let folder: string;
-beforeAll(() => (folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'))));
+/** Data for what does not rest on how accurate the result is: fewer samples compress sooner. */
+let few: string[];
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'espalier-cli-'));
+  const head = (path: string, count: number): string => {
+    const arrays = [...readNpz(readFileSync(path))].map(([key, { dtype, dims, data }]) => {
+      const part = data.slice(0, count * (data.length / dims[0]!));
+      return [key, { dtype, dims: [count, ...dims.slice(1)], data: part }] as const;
+    });
+    const first = join(folder, `first-${count}.npz`);
+    writeFileSync(first, writeNpz(Object.fromEntries(arrays)));
+    return first;
+  };
+  few = [
+    ...['--calibration', head(CALIBRATION, 128), '--card', CARD],
+    ...['--evaluation', head(EVALUATION, 400)],
+  ];
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('espalier inspect', () => {
@@ -96,7 +114,7 @@ describe('espalier compress', () => {
   it('replaces its earlier result, and writes the best found with exit code 1 when goals are missed', async () => {
     const out = join(folder, 'ratio');
     const { code, stdout } = await run([
-      ...['compress', MODEL, ...DATA, '--max-size-kib', '1', '--macs-ratio', '0.5'],
+      ...['compress', MODEL, ...few, '--max-size-kib', '1', '--macs-ratio', '0.5'],
       ...['--out', out, '--json'],
     ]);
     expect(code).toBe(1);
@@ -115,7 +133,7 @@ describe('espalier compress', () => {
     for (const name of ['once', 'twice']) {
       const out = join(folder, name);
       await run([
-        ...['compress', MODEL, '--calibration', CALIBRATION, '--card', CARD],
+        ...['compress', MODEL, ...few.slice(0, 4)],
         ...['--macs-ratio', '0.4', '--seed', '7', '--out', out],
       ]);
       hashes.push(sha256(readFileSync(join(out, 'model.onnx'))));
@@ -126,7 +144,7 @@ describe('espalier compress', () => {
   it('writes a folder for each candidate of a front, from one calibration', async () => {
     const out = join(folder, 'front');
     const { code, stdout } = await run([
-      ...['compress', MODEL, ...DATA, '--pareto', '--points', '3', '--macs-ratio', '0.5'],
+      ...['compress', MODEL, ...few, '--pareto', '--points', '3', '--macs-ratio', '0.5'],
       ...['--out', out, '--json'],
     ]);
     expect(code).toBe(0);
@@ -149,7 +167,7 @@ describe('espalier compress', () => {
     writeFileSync(profile, JSON.stringify(profileOf()));
     const out = join(folder, 'latency');
     const { code, stdout } = await run([
-      ...['compress', MODEL, ...DATA, '--device', profile, '--max-latency-ms', '1000'],
+      ...['compress', MODEL, ...few, '--device', profile, '--max-latency-ms', '1000'],
       ...['--out', out, '--json'],
     ]);
     const { latencyMs, goals } = compressionReportSchema.parse(JSON.parse(stdout));
