@@ -158,13 +158,14 @@ describe('the console, in Chromium, over server, broker and agents', () => {
     await look('plan');
     await page.getByRole('button', { name: 'Make a release' }).click();
     await page.getByText('What it would do').waitFor();
-    await page.getByLabel('Percent of stage 1').fill('40');
+    // The larger of two first: a slow machine has a preview made between them, and they must rise.
     await page.getByLabel('Percent of stage 2').fill('80');
+    await page.getByLabel('Percent of stage 1').fill('40');
     await page.getByRole('checkbox', { name: 'after approval' }).nth(1).check();
     await page.getByLabel('Watched after each stage').fill('1');
     await page.getByRole('switch', { name: /^Accuracy in the field/ }).check();
-    await page.getByLabel('Stops what is shown to lose over').fill('10');
     await page.getByLabel('Passes what is shown to lose under').fill('40');
+    await page.getByLabel('Stops what is shown to lose over').fill('10');
     await page.getByRole('cell', { name: '40 %', exact: true }).waitFor();
     await look('rollout-new');
     await page.getByRole('button', { name: 'Create the rollout' }).click();
