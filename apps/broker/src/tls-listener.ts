@@ -40,9 +40,14 @@ export async function listen(
     log.warn({ code: 'BROKER_TLS', reason, from: socket.remoteAddress }, 'connection refused');
   });
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
+    const failed = (cause: NodeJS.ErrnoException): void => {
+      if (cause.code !== 'EADDRINUSE') return reject(cause);
+      const why = `Port ${port} of ${host} is taken by another program. Stop that one, or give the broker another port`;
+      reject(new Error(`${why} (BROKER_PORT; ESPALIER_BROKER_PORT without a server).`, { cause }));
+    };
+    server.once('error', failed);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', failed);
       resolve();
     });
   });

@@ -114,6 +114,21 @@ async function listen(
   });
   SwaggerModule.setup('api/docs', app, describeApi(app));
   await serveConsole(adapter.getInstance());
-  await app.listen(configuration.port, configuration.host);
+  await listenAt(app, configuration);
   return app;
+}
+
+async function listenAt(
+  app: NestFastifyApplication,
+  { port, host }: Pick<Configuration, 'port' | 'host'>,
+): Promise<void> {
+  try {
+    await app.listen(port, host);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw cause;
+    throw new Error(
+      `Port ${port} of ${host} is taken by another program. Stop that one, or set PORT to another.`,
+      { cause },
+    );
+  }
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { writeNpz } from '@espalier/dataset';
 import { jest } from '@jest/globals';
 import type { JobView } from '../src/models/schemas.js';
 import { ServerProcess } from './server-process.js';
@@ -54,10 +55,17 @@ describe('models', () => {
 
   it('that are no models, or lack their data, are refused with a code', async () => {
     const rubbish = new Blob([Buffer.alloc(2_000, 7)]);
+    const x = {
+      dims: [8, 32, 32, 3],
+      dtype: 'uint8',
+      data: new Uint8Array(8 * 32 * 32 * 3),
+    } as const;
+    const larger = Buffer.from(writeNpz({ x }));
     const answers = [
       await upload((form) => form.set('model', rubbish, 'model.onnx')),
       await upload((form) => form.set('calibration', rubbish, 'calibration.npz')),
       await upload((form) => form.set('card', new Blob(['{"input":{"std":[0]}}']), 'card.json')),
+      await upload((form) => form.set('calibration', new Blob([larger]), 'calibration.npz')),
       await upload((form) => form.delete('calibration')),
       await upload((form) => form.set('model', new Blob([Buffer.alloc(2 ** 20 + 1)]), 'm.onnx')),
       await upload((form) => form.set('surprise', rubbish, 'x')),
@@ -66,6 +74,7 @@ describe('models', () => {
       [422, expect.stringMatching(/^ONNX_/)],
       [422, expect.stringMatching(/^DATASET_/)],
       [422, 'CARD_INVALID'],
+      [422, 'DATASET_SHAPE'],
       [400, 'UPLOAD_INCOMPLETE'],
       [413, 'UPLOAD_TOO_LARGE'],
       [400, 'REQUEST_INVALID'],

@@ -18,3 +18,16 @@ export class DatasetError extends Error {
     this.name = 'DatasetError';
   }
 }
+
+/**
+ * What `read` makes of a file.
+ * @throws what `read` throws; a DatasetError then begins with the file's name
+ */
+export function readingFile<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (cause) {
+    if (!(cause instanceof DatasetError)) throw cause;
+    throw new DatasetError(cause.code, `${name}: ${cause.message}`, { cause });
+  }
+}

@@ -23,7 +23,7 @@ export function checkWire(bytes: Uint8Array, schema: DescMessage, maxHeapBytes: 
     if (cause instanceof OnnxError) throw cause;
     throw new OnnxError(
       'ONNX_CORRUPT',
-      `The file is truncated or no ONNX protobuf (${cause instanceof Error ? cause.message : String(cause)}).`,
+      `The model file is truncated or no ONNX (${cause instanceof Error ? cause.message : String(cause)}).`,
       { cause },
     );
   }

@@ -30,7 +30,7 @@ export async function enrol(options: EnrolmentOptions, log: Logger): Promise<Ide
   if (!token) {
     throw new AgentError(
       'ENROL_NO_TOKEN',
-      'This device is not enrolled yet: give a claim token with --token.',
+      'This device is not enrolled yet: give a claim token with --token (`espalier devices claim` makes one).',
     );
   }
   const { rootKeyId } = parseClaimToken(token);

@@ -31,7 +31,12 @@ export function addDevices(program: Command, context: Context): void {
     .option('--limit <N>', 'most devices to show', whole(1), 200)
     .action(async (options: ApiOptions & { selector?: string; state?: string; limit: number }) => {
       const devices = await listDevices(connect(options, context), options);
-      show(devices, options, context, () => devicesText(devices, terminal));
+      const narrowed = options.selector !== undefined || options.state !== undefined;
+      show(devices, options, context, () =>
+        devices.length === 0 && narrowed
+          ? 'No device matches; without --selector and --state all are listed.'
+          : devicesText(devices, terminal),
+      );
     });
 
   apiCommand(group, 'show', 'one device: budget, profile, what it runs and how')

@@ -1,6 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { CompressRequest, Goal } from '@espalier/compression';
-import { openDataset, parseCard } from '@espalier/dataset';
+import {
+  openDataset,
+  parseCard,
+  readingFile,
+  type Dataset,
+  type InputCard,
+} from '@espalier/dataset';
 import { profileSchema, type Profile } from '@espalier/protocol';
 import { latencyEstimator } from '@espalier/tuning';
 import { CliError } from '../errors.js';
@@ -29,11 +35,11 @@ const DEVICE_THREADS = 1;
 export async function openRequest(options: CompressOptions): Promise<CompressRequest> {
   const { goals, precision, sparsity, seed } = options;
   const model = await readGiven(options.model, 'the model');
-  const calibration = openDataset(await readGiven(options.calibration, '--calibration'));
+  const calibration = await readDataset(options.calibration, '--calibration');
   const evaluation = options.evaluation
-    ? openDataset(await readGiven(options.evaluation, '--evaluation'))
+    ? await readDataset(options.evaluation, '--evaluation')
     : undefined;
-  const card = options.card ? parseCard(await readText(options.card, '--card')) : undefined;
+  const card = options.card ? await readCard(options.card) : undefined;
   const profile = options.device ? await readProfile(options.device) : undefined;
   return {
     ...{ model, calibration, evaluation, card, goals, precision, sparsity, seed },
@@ -60,6 +66,16 @@ async function readProfile(path: string): Promise<Profile> {
     'CLI_PROFILE',
     `--device ${path} is no device profile: ${issue?.path.join('.') || 'the document'}: ${issue?.message ?? 'not valid'}.`,
   );
+}
+
+async function readDataset(path: string, what: string): Promise<Dataset> {
+  const bytes = await readGiven(path, what);
+  return readingFile(`${what} ${path}`, () => openDataset(bytes));
+}
+
+async function readCard(path: string): Promise<InputCard> {
+  const text = await readText(path, '--card');
+  return readingFile(`--card ${path}`, () => parseCard(text));
 }
 
 async function readText(path: string, what: string): Promise<string> {

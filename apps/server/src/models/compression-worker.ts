@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { compressPareto, inspectModel } from '@espalier/compression';
-import { openDataset, parseCard } from '@espalier/dataset';
+import { compressPareto, inspectModel, type Inspection } from '@espalier/compression';
+import { openDataset, parseCard, prepareBatch, readingFile, type Dataset } from '@espalier/dataset';
 import { readModel } from '@espalier/onnx';
 import { describeCandidate } from '@espalier/tuning';
 import {
@@ -26,10 +26,31 @@ function say(message: CompressionMessage): Promise<void> {
 async function openTask(task: CompressionTask) {
   return {
     model: new Uint8Array(await readFile(task.modelPath)),
-    calibration: openDataset(await readFile(task.calibrationPath)),
-    evaluation: task.evaluationPath ? openDataset(await readFile(task.evaluationPath)) : undefined,
+    calibration: await openData('calibration', task.calibrationPath),
+    evaluation: task.evaluationPath ? await openData('evaluation', task.evaluationPath) : undefined,
     card: task.card === null ? undefined : parseCard(task.card),
   };
+}
+
+async function openData(name: string, path: string): Promise<Dataset> {
+  const bytes = await readFile(path);
+  return readingFile(name, () => openDataset(bytes));
+}
+
+/**
+ * Looks into a model, and whether its data fits: said now, not when candidates are made.
+ * @throws DatasetError DATASET_SHAPE
+ */
+async function inspect(task: CompressionTask): Promise<Inspection> {
+  const { model, calibration, evaluation, card } = await openTask(task);
+  const inspection = inspectModel(model);
+  const [input, ...others] = inspection.inputs;
+  if (!input || input.shape.length === 0 || others.length > 0) return inspection;
+  const dims = [null, ...input.shape.slice(1)];
+  for (const [name, data] of Object.entries({ calibration, evaluation })) {
+    if (data) readingFile(name, () => prepareBatch(data, card, [0], dims));
+  }
+  return inspection;
 }
 
 async function compress(task: Extract<CompressionTask, { type: 'compress' }>): Promise<void> {
@@ -66,8 +87,7 @@ async function run(raw: unknown): Promise<void> {
     if (task.type === 'compress') {
       await compress(task);
     } else {
-      const { model } = await openTask(task);
-      await say({ type: 'inspected', inspection: { ...inspectModel(model) } });
+      await say({ type: 'inspected', inspection: { ...(await inspect(task)) } });
     }
   } catch (cause) {
     const code =

@@ -7,6 +7,7 @@ import { z } from 'zod';
 
 const BROKER = fileURLToPath(new URL('../../../broker/dist/main.js', import.meta.url));
 const FIRST_WAIT_MS = 250;
+const LONGEST_START_WAIT_MS = 2_000;
 const LONGEST_WAIT_MS = 15_000;
 const START_TIMEOUT_MS = 15_000;
 const STEADY_MS = 30_000;
@@ -42,7 +43,7 @@ export class BrokerProcess {
    */
   async start(): Promise<string> {
     const giveUpAt = Date.now() + START_TIMEOUT_MS;
-    for (;;) {
+    for (let waitMs = FIRST_WAIT_MS; ; waitMs = Math.min(2 * waitMs, LONGEST_START_WAIT_MS)) {
       try {
         const { host, port } = await this.launch();
         this.settings = { ...this.settings, port };
@@ -50,7 +51,7 @@ export class BrokerProcess {
       } catch (cause) {
         // The broker of a server that was just killed may hold the port for a moment.
         if (Date.now() > giveUpAt) throw cause;
-        await wait(FIRST_WAIT_MS);
+        await wait(waitMs);
       }
     }
   }
@@ -111,7 +112,11 @@ export class BrokerProcess {
       });
       child.once('exit', (code, signal) => {
         clearTimeout(late);
-        reject(new Error(`The broker ended with ${signal ?? `exit code ${String(code)}`}.`));
+        reject(
+          new Error(
+            `The broker ended with ${signal ?? `exit code ${String(code)}`}; why is in the line before.`,
+          ),
+        );
         if (listening && !this.stopping)
           this.again(startedAt, signal ?? `exit code ${String(code)}`);
       });
