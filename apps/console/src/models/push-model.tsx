@@ -1,11 +1,11 @@
-import { Button, FileInput, Group, Stack, Text, TextInput } from '@mantine/core';
+import { FileInput, Text, TextInput } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useNavigate } from 'react-router';
 import { api, errorOf, taken } from '../api/client';
 import type { Model } from '../api/types';
 import { Dialog } from '../parts/dialog';
-import { Failed } from '../parts/states';
+import { Form } from '../parts/form';
 
 const FILES = [
   ['model', 'Model', 'The trained ONNX file', '.onnx', true],
@@ -54,43 +54,38 @@ export function PushModel({ opened, close }: { opened: boolean; close: () => voi
   const ready = name.trim() !== '' && files.model && files.calibration;
   return (
     <Dialog opened={opened} close={close} title="Push a model" size="lg">
-      <form
-        onSubmit={(event) => {
-          event.preventDefault();
-          if (ready) push.mutate();
-        }}
+      <Form
+        button="Push"
+        send={() => push.mutate()}
+        sending={push.isPending}
+        error={push.error}
+        disabled={!ready}
+        beside={
+          <Text size="sm" c="dimmed" mr="auto">
+            Its candidates are made at once; this takes minutes.
+          </Text>
+        }
       >
-        <Stack>
-          <TextInput
-            label="Name"
-            required
-            data-autofocus
-            maxLength={128}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
+        <TextInput
+          label="Name"
+          required
+          data-autofocus
+          maxLength={128}
+          value={name}
+          onChange={({ currentTarget }) => setName(currentTarget.value)}
+        />
+        {FILES.map(([key, label, description, accept, required]) => (
+          <FileInput
+            key={key}
+            {...{ label, description, accept, required }}
+            placeholder="Choose a file"
+            clearable
+            clearButtonProps={{ 'aria-label': `Take ${label.toLowerCase()} away` }}
+            value={files[key] ?? null}
+            onChange={(file) => setFiles({ ...files, [key]: file })}
           />
-          {FILES.map(([key, label, description, accept, required]) => (
-            <FileInput
-              key={key}
-              {...{ label, description, accept, required }}
-              placeholder="Choose a file"
-              clearable
-              clearButtonProps={{ 'aria-label': `Take ${label.toLowerCase()} away` }}
-              value={files[key] ?? null}
-              onChange={(file) => setFiles({ ...files, [key]: file })}
-            />
-          ))}
-          {push.error && <Failed error={push.error} />}
-          <Group justify="space-between">
-            <Text size="sm" c="dimmed">
-              Its candidates are made at once; this takes minutes.
-            </Text>
-            <Button type="submit" disabled={!ready} loading={push.isPending}>
-              Push
-            </Button>
-          </Group>
-        </Stack>
-      </form>
+        ))}
+      </Form>
     </Dialog>
   );
 }

@@ -9,6 +9,8 @@ export function Form({
   sending,
   error,
   disabled = false,
+  danger = false,
+  beside,
   children,
 }: {
   button: string;
@@ -16,6 +18,10 @@ export function Form({
   sending: boolean;
   error: Error | null;
   disabled?: boolean;
+  /** What is sent takes something away. */
+  danger?: boolean;
+  /** Stands before the button in its row. */
+  beside?: ReactNode;
   children: ReactNode;
 }) {
   return (
@@ -29,7 +35,13 @@ export function Form({
         {children}
         {error && <Failed error={error} />}
         <Group justify="flex-end">
-          <Button type="submit" loading={sending} disabled={disabled}>
+          {beside}
+          <Button
+            type="submit"
+            loading={sending}
+            disabled={disabled}
+            {...(danger ? { color: 'red.9' } : {})}
+          >
             {button}
           </Button>
         </Group>

@@ -1,10 +1,10 @@
-import { Button, Group, Radio, Stack, Text, Textarea } from '@mantine/core';
+import { Button, Radio, Stack, Text, Textarea } from '@mantine/core';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, taken } from '../api/client';
 import type { Rollout, RolloutStatus } from '../api/types';
 import { Dialog } from '../parts/dialog';
-import { Failed } from '../parts/states';
+import { Form } from '../parts/form';
 
 type Order = 'start' | 'approve' | 'pause' | 'resume' | 'promote' | 'abort';
 
@@ -95,54 +95,45 @@ function OrderForm({ id, order, done }: { id: string; order: Order; done: () => 
   const needsWhy = order === 'approve' || order === 'promote';
   const { text, button } = WORDS[order];
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        give.mutate();
-      }}
+    <Form
+      button={button}
+      send={() => give.mutate()}
+      sending={give.isPending}
+      error={give.error}
+      disabled={needsWhy && why.trim() === ''}
+      danger={order === 'abort'}
+      beside={
+        <Button variant="default" onClick={done}>
+          Cancel
+        </Button>
+      }
     >
-      <Stack>
-        <Text size="sm" c="dimmed">
-          {text}
-        </Text>
-        {order === 'abort' && (
-          <Radio.Group
-            label="Devices that were updated"
-            value={mode}
-            onChange={(value) => setMode(value === 'keep' ? 'keep' : 'revert')}
-          >
-            <Stack gap="xs" mt={6}>
-              <Radio value="revert" label="are taken back to what they ran before" />
-              <Radio value="keep" label="keep what they have" />
-            </Stack>
-          </Radio.Group>
-        )}
-        <Textarea
-          label="Why"
-          required={needsWhy}
-          data-autofocus
-          maxLength={1024}
-          autosize
-          minRows={2}
-          value={why}
-          onChange={({ currentTarget }) => setWhy(currentTarget.value)}
-        />
-        {give.error && <Failed error={give.error} />}
-        <Group justify="flex-end">
-          <Button variant="default" onClick={done}>
-            Cancel
-          </Button>
-          <Button
-            type="submit"
-            loading={give.isPending}
-            disabled={needsWhy && why.trim() === ''}
-            {...(order === 'abort' ? { color: 'red.9' } : {})}
-          >
-            {button}
-          </Button>
-        </Group>
-      </Stack>
-    </form>
+      <Text size="sm" c="dimmed">
+        {text}
+      </Text>
+      {order === 'abort' && (
+        <Radio.Group
+          label="Devices that were updated"
+          value={mode}
+          onChange={(value) => setMode(value === 'keep' ? 'keep' : 'revert')}
+        >
+          <Stack gap="xs" mt={6}>
+            <Radio value="revert" label="are taken back to what they ran before" />
+            <Radio value="keep" label="keep what they have" />
+          </Stack>
+        </Radio.Group>
+      )}
+      <Textarea
+        label="Why"
+        required={needsWhy}
+        data-autofocus
+        maxLength={1024}
+        autosize
+        minRows={2}
+        value={why}
+        onChange={({ currentTarget }) => setWhy(currentTarget.value)}
+      />
+    </Form>
   );
 }
 
