@@ -5,7 +5,7 @@ import { previewPlan } from '../api/tuning.js';
 import { CliError } from '../errors.js';
 import { EXIT } from '../exit.js';
 import { budgetText } from '../output/budget.js';
-import { bytes, milliseconds, percent } from '../output/figures.js';
+import { bytes, milliseconds, percent, some } from '../output/figures.js';
 import { table, type Terminal } from '../output/terminal.js';
 import { apiCommand, connect, show, type ApiOptions } from './connection.js';
 import type { Context } from './context.js';
@@ -75,7 +75,7 @@ export function previewText(preview: PlanPreview, terminal: Pick<Terminal, 'colo
         : [table(terminal, HEAD, rows, { right: [2, 3, 4, 5, 6], wrap: { 7: 48 } })];
     return [title, ...drawn, `${candidateId ?? 'none fits'}: ${whyText(assignment)}`].join('\n');
   });
-  const more = preview.more > 0 ? [`and ${preview.more} more devices`] : [];
+  const more = preview.more > 0 ? [`and ${some(preview.more, 'more device')}`] : [];
   return [...devices, ...more, 'Nothing was stored; --save stores the plan.'].join('\n\n');
 }
 

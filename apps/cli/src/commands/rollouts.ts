@@ -17,7 +17,7 @@ import {
 } from '../api/rollouts.js';
 import { EXIT } from '../exit.js';
 import { decisionsText, gateEvidence } from '../output/decisions.js';
-import { ago, bytes } from '../output/figures.js';
+import { ago, bytes, some } from '../output/figures.js';
 import { previewText } from '../output/rollout-preview.js';
 import { showRollout } from '../output/rollout-progress.js';
 import { table, type Terminal } from '../output/terminal.js';
@@ -223,6 +223,6 @@ function rolloutText(rollout: Rollout, terminal: Terminal): string {
     stages,
     ...(rollout.gates.length > 0 ? [gates] : []),
     devices,
-    ...(more > 0 ? [`and ${more} devices more; --json names them all`] : []),
+    ...(more > 0 ? [`and ${some(more, 'device')} more; --json names all`] : []),
   ].join('\n');
 }

@@ -45,6 +45,14 @@ describe('decisions, for people', () => {
     expect(text).toContain('2 reverted');
   });
 
+  it.each([
+    [1, '1 device'],
+    [2, '2 devices'],
+  ])('count %i so', (devices, words) => {
+    const opened = { seq: 1, at, rule: 'open-stage', stage: 0, devices };
+    expect(rowsOf(decisionsText([opened], terminal))[0]).toContain(words);
+  });
+
   it('of a variant that is stopped leave the rollout as it is, and say by which numbers', () => {
     const [row] = rowsOf(
       decisionsText(

@@ -1,6 +1,6 @@
 import { TABLE, type RolloutStatus } from '@espalier/rollout';
 import type { Decision } from '../api/rollouts.js';
-import { duration, percent } from './figures.js';
+import { duration, percent, some } from './figures.js';
 import { table, type Terminal } from './terminal.js';
 
 type Numbers = Readonly<Record<string, unknown>>;
@@ -47,7 +47,7 @@ export function gateEvidence(rule: string, numbers: Numbers | null): string {
     case 'latency':
     case 'memory':
     case 'restarts':
-      return `${num(numbers, 'over')} devices over the limit, ${num(numbers, 'within')} within, ${num(numbers, 'unknown')} not known; at most ${percent(num(numbers, 'maxShare'))} over`;
+      return `${some(num(numbers, 'over'), 'device')} over the limit, ${num(numbers, 'within')} within, ${num(numbers, 'unknown')} not known; at most ${percent(num(numbers, 'maxShare'))} over`;
     default:
       return Object.entries(numbers)
         .map(([name, value]) => `${String(value)} ${name}`)
@@ -105,7 +105,7 @@ function rowOf(decision: Decision, from: RolloutStatus, to: RolloutStatus): Row 
     case 'open-stage':
       return {
         ...{ about: stage, state: 'waiting → open', why: 'what comes before it is done' },
-        evidence: `${text(decision, 'devices')} devices`,
+        evidence: some(num(decision, 'devices'), 'device'),
       };
     case 'approval':
       return {

@@ -3,6 +3,10 @@ const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 /** `6,597,856`. */
 export const count = (value: number): string => whole.format(value);
 
+/** `1 device`, `2 devices`. */
+export const some = (value: number, what: string): string =>
+  `${value} ${what}${value === 1 ? '' : 's'}`;
+
 /** Bytes in the unit that leaves one to three digits before the point. */
 export function bytes(value: number): string {
   if (value < 1024) return `${value} B`;

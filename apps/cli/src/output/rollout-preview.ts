@@ -1,5 +1,5 @@
 import type { Preview } from '../api/rollouts.js';
-import { bytes, duration, percent } from './figures.js';
+import { bytes, duration, percent, some } from './figures.js';
 import { table, type Terminal } from './terminal.js';
 
 const MISFITS_SHOWN = 20;
@@ -12,7 +12,7 @@ export function previewText(preview: Preview, terminal: Terminal): string {
       ? 'no device was timed yet, so only soak and rate count'
       : `a device took ${duration(deviceSeconds)} in the median`;
   return [
-    `${devices} devices, ${controls} of them held back; ${bytes(preview.bytes)}; at least ${duration(preview.seconds)} (${measured})`,
+    `${some(devices, 'device')}, ${controls} of them held back; ${bytes(preview.bytes)}; at least ${duration(preview.seconds)} (${measured})`,
     expectedAccuracy === null
       ? 'expected accuracy: not measured for every variant'
       : `expected accuracy: ${percent(expectedAccuracy.before)} > ${percent(expectedAccuracy.after)}`,

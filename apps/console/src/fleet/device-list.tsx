@@ -9,7 +9,7 @@ import { PAGE_OF_DEVICES, queries, type FleetFilter } from '../api/queries';
 import type { Device } from '../api/types';
 import { Ago } from '../parts/ago';
 import { BudgetText } from '../parts/budget';
-import { whole } from '../parts/format';
+import { some } from '../parts/format';
 import { Labels } from '../parts/labels';
 import { Empty, Failed, Waiting } from '../parts/states';
 import { DeviceStateWord, Told } from '../parts/tone';
@@ -77,7 +77,7 @@ export function DeviceList({ filter }: { filter: FleetFilter }) {
         </div>
       </div>
       <Text size="sm" c="dimmed" px="md" py="xs" role="status">
-        {whole(total)} {total === 1 ? 'device' : 'devices'}
+        {some(total, 'device')}
       </Text>
     </>
   );

@@ -7,7 +7,7 @@ import type {
   RolloutSummary,
   VariantDrift,
 } from '../api/types';
-import { percent, whole } from '../parts/format';
+import { percent, some } from '../parts/format';
 import type { Tone } from '../parts/tone';
 import { agreementText, intervalText, isUnderReport } from '../telemetry/agreement-words';
 import { chanceText } from '../telemetry/drift-words';
@@ -115,7 +115,7 @@ function devices(key: string, count: number, what: string, to: string): Attentio
   return [
     {
       ...{ key, tone: 'bad' as const, to },
-      title: `${whole(count)} ${count === 1 ? 'device' : 'devices'} ${what}`,
+      title: `${some(count, 'device')} ${what}`,
       detail: key === 'quarantine' ? 'no rollout takes them until it is ended' : 'see why on each',
     },
   ];

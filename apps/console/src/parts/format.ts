@@ -14,6 +14,10 @@ export function bytes(count: number): string {
 /** `12,345`. */
 export const whole = (count: number): string => count.toLocaleString('en-GB');
 
+/** `1 device`, `12,345 devices`. */
+export const some = (count: number, what: string): string =>
+  `${whole(count)} ${what}${count === 1 ? '' : 's'}`;
+
 /** `12.3 M` for large counts. */
 export function short(count: number): string {
   if (count >= 1e9) return `${(count / 1e9).toFixed(2)} G`;

@@ -1,4 +1,5 @@
 import type { Decision } from '../api/types';
+import { some } from '../parts/format';
 import type { Tone } from '../parts/tone';
 import { evidenceText, GATE_NAMES } from './evidence';
 
@@ -44,7 +45,7 @@ export function decisionWords(decision: Decision): DecisionWords {
       };
     case 'open-stage':
       return {
-        title: `Opened ${stage()}: ${text('devices')} ${text('devices') === '1' ? 'device' : 'devices'}`,
+        title: `Opened ${stage()}: ${some(Number(decision['devices']), 'device')}`,
         tone: 'busy',
         detail: null,
       };

@@ -1,4 +1,4 @@
-import { percent, points } from '../parts/format';
+import { percent, points, some } from '../parts/format';
 
 type Numbers = Readonly<Record<string, unknown>>;
 
@@ -34,8 +34,6 @@ export function evidenceText(rule: string, numbers: Numbers | null): string {
     )
     .join(', ');
 }
-
-const some = (count: number, name: string): string => `${count} ${name}${count === 1 ? '' : 's'}`;
 
 const plain = (value: number): string =>
   Number.isInteger(value) ? String(value) : value.toPrecision(4);

@@ -3,7 +3,7 @@ import { Link, useParams } from 'react-router';
 import { queries } from '../api/queries';
 import type { Rollout } from '../api/types';
 import { Ago } from '../parts/ago';
-import { bytes, whole } from '../parts/format';
+import { bytes, some, whole } from '../parts/format';
 import { Page, Part, Tile, Tiles } from '../parts/page';
 import { Answer } from '../parts/states';
 import { RolloutWord } from '../parts/tone';
@@ -56,7 +56,7 @@ function RolloutParts({ rollout }: { rollout: Rollout }) {
         <Tile name="Stage" note={stages[stage]?.name ?? 'not started'}>
           {stage < 0 ? '–' : `${Math.min(stage + 1, stages.length)} of ${stages.length}`}
         </Tile>
-        <Tile name="Active" note={`of ${whole(devices.length)} devices`}>
+        <Tile name="Active" note={`of ${some(devices.length, 'device')}`}>
           {whole(of('active'))}
         </Tile>
         <Tile

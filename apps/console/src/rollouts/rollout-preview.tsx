@@ -2,7 +2,7 @@ import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { api, taken } from '../api/client';
 import type { RolloutPreview, RolloutRequest } from '../api/types';
 import { DataTable, type Column } from '../parts/data-table';
-import { bytes, duration, percent, whole } from '../parts/format';
+import { bytes, duration, percent, some, whole } from '../parts/format';
 import { Part, Tile, Tiles } from '../parts/page';
 import { Answer } from '../parts/states';
 
@@ -91,7 +91,7 @@ function Previewed({ preview }: { preview: RolloutPreview }) {
       />
       {misfits.length > 0 && (
         <div className="notice wait">
-          <strong>{whole(misfits.length)} devices are left out</strong>
+          <strong>{some(misfits.length, 'device')} left out</strong>
           <ul className="plain-list">
             {misfits.slice(0, 10).map(({ deviceId, why }) => (
               <li key={deviceId}>

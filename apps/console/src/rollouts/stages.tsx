@@ -1,6 +1,6 @@
 import type { Rollout } from '../api/types';
 import { Bar } from '../parts/bar';
-import { whole } from '../parts/format';
+import { some, whole } from '../parts/format';
 import { Part } from '../parts/page';
 import { Told, toneOfMember, type Tone } from '../parts/tone';
 
@@ -28,7 +28,7 @@ export function Stages({ rollout }: { rollout: Rollout }) {
                   {spec.stages[at]?.approval ? ', after approval' : ''}
                 </strong>
                 <span className="soft">
-                  {whole(stage.devices)} {stage.devices === 1 ? 'device' : 'devices'}
+                  {some(stage.devices, 'device')}
                   {current ? ', open' : ''}
                 </span>
               </div>

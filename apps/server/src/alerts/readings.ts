@@ -77,7 +77,7 @@ export class Readings {
       releaseId: null,
       variantId: null,
       value: of < rule.minimum ? null : silent / of,
-      restsOn: `${silent} of ${of} devices`,
+      restsOn: `${silent} of ${of} ${of === 1 ? 'device' : 'devices'}`,
     };
   }
 
