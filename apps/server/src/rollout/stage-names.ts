@@ -4,7 +4,8 @@ import type { RolloutSpec } from '@espalier/rollout';
 export function stageNames(spec: RolloutSpec): string[] {
   const names = spec.stages.map(({ percent, count, selector }) => {
     if (percent !== undefined) return `${percent} %`;
-    return count === undefined ? String(selector) : count === 1 ? '1 device' : `${count} devices`;
+    if (count !== undefined) return count === 1 ? '1 device' : `${count} devices`;
+    return String(selector);
   });
   return spec.control ? [...names, 'controls'] : names;
 }
