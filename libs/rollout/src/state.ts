@@ -259,7 +259,7 @@ function refuseUnreachable(spec: RolloutSpec, stages: readonly number[]): void {
     if (size > 0 && size < spec.gate.minSample) {
       throw new RolloutError(
         'ROLLOUT_SAMPLE_UNREACHABLE',
-        `Stage ${stage + 1} holds ${size} of ${stages.length} devices and gate.minSample is ${spec.gate.minSample}: it could never pass. Lower minSample or widen the stage.`,
+        `Stage ${stage + 1} holds too few devices, ${size} of ${stages.length}, for gate.minSample ${spec.gate.minSample}: it could never pass. Lower minSample or widen the stage.`,
       );
     }
   });

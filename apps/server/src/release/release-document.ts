@@ -55,7 +55,7 @@ export function releaseOf(
     throw new ServerError(
       'PLAN_EMPTY',
       422,
-      'The plan gives no device a variant; nothing to release.',
+      `The plan for ${model} gives no device a variant, so there is nothing to release; GET the plan for each device's reasons, then raise budgets or make smaller candidates and plan again.`,
     );
   }
   if (variants.length > LIMITS.variantsPerRelease) {

@@ -111,7 +111,11 @@ export class Plans {
   private async selected(selector: string): ReturnType<Subjects['selected']> {
     const found = await this.subjects.selected(selector);
     if (found.devices.length + found.unmeasured.length > 0) return found;
-    throw new ServerError('PLAN_EMPTY', 422, `No device matches the selector "${selector}".`);
+    throw new ServerError(
+      'PLAN_EMPTY',
+      422,
+      `No device matches the selector "${selector}"; GET /api/v1/devices lists devices and their labels, and without a selector all are planned for. If there is none yet, enrol one first.`,
+    );
   }
 }
 
