@@ -7,7 +7,7 @@ import { obstaclesOf } from '../report/obstacles.js';
 import { fidelityOf, pairedQuality } from '../report/quality.js';
 import { referenceOf } from '../report/reference.js';
 import { type CompressionReport, REPORT_SCHEMA_VERSION } from '../report/report.js';
-import { warningsOf } from '../report/warnings.js';
+import { sharedSamples, warningsOf } from '../report/warnings.js';
 import { tensorSegments } from '../weights/index.js';
 import { denseWidths, droppedAt, removedAt } from '../search/widths.js';
 import { samplesFor } from '../statistics/samples.js';
@@ -146,12 +146,11 @@ async function evaluateOnce(
       card: request.card,
       accuracy: dataset ? (quality?.after ?? null) : variant.accuracy,
     }),
-    warnings: classifies
-      ? [
-          ...gateWarnings(bench),
-          ...(dataset ? warningsOf(before, labels, 'evaluation samples') : []),
-        ]
-      : [],
+    warnings: [
+      ...sharedSamples(request.calibration, dataset),
+      ...(classifies ? gateWarnings(bench) : []),
+      ...(classifies && dataset ? warningsOf(before, labels, 'evaluation samples') : []),
+    ],
   };
 }
 

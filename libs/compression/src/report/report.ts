@@ -82,7 +82,7 @@ export const compressionReportSchema = z.object({
   ),
   /** What stands in the way of the goals that were missed, a sentence each. */
   obstacles: z.array(z.string()).default([]),
-  /** Signs that the samples or their card are not what the model was made for, a sentence each. */
+  /** Signs that the samples or their card do not fit the model or its measure, a sentence each. */
   warnings: z.array(z.string()).default([]),
   /** Loss and accuracy on the gate split after each stage, and whether the stage was kept. */
   stages: z.array(

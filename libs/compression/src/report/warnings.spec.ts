@@ -1,5 +1,5 @@
 import type { Outputs } from '../evaluate.js';
-import { warningsOf } from './warnings.js';
+import { sharedSamples, warningsOf } from './warnings.js';
 
 /** Outputs of a model that decides for these classes of three. */
 function deciding(classes: readonly number[]): Outputs {
@@ -27,5 +27,23 @@ describe('warnings about samples', () => {
     expect(warningsOf({ width: 1, rows: Float32Array.of(1, 1, 1) }, undefined, 'samples')).toEqual(
       [],
     );
+  });
+});
+
+describe('samples that judge a variant', () => {
+  const datasetOf = (...values: number[]) => ({
+    count: values.length,
+    x: { dims: [values.length, 1], dtype: 'float32' as const, data: Float32Array.from(values) },
+  });
+
+  it('are named when they are those that it was fitted on, from whichever file', () => {
+    const [warning] = sharedSamples(datasetOf(1, 2, 3), datasetOf(1, 2, 3));
+    expect(warning).toMatch(/same 3 samples as the calibration data.*not among them/);
+  });
+
+  it('are not when they are others, or there are none', () => {
+    expect(sharedSamples(datasetOf(1, 2, 3), datasetOf(1, 2, 4))).toEqual([]);
+    expect(sharedSamples(datasetOf(1, 2, 3), datasetOf(1, 2))).toEqual([]);
+    expect(sharedSamples(datasetOf(1, 2, 3), undefined)).toEqual([]);
   });
 });

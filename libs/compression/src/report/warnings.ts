@@ -1,3 +1,4 @@
+import type { Dataset } from '@espalier/dataset';
 import { agreement, classesOf, type Outputs } from '../evaluate.js';
 
 /**
@@ -30,5 +31,17 @@ export function warningsOf(
     `The original model is right on ${percent(right)} of the ${classes.length} ${where}; to name the most frequent class always would be right on ${percent(usual)}. ${advice}`,
   ];
 }
+
+/** Says where the samples that judge a variant are those that it was fitted on; else nothing. */
+export function sharedSamples(calibration: Dataset, evaluation: Dataset | undefined): string[] {
+  if (!evaluation || evaluation.count !== calibration.count) return [];
+  if (!bytesOf(calibration).equals(bytesOf(evaluation))) return [];
+  return [
+    `The evaluation data holds the same ${evaluation.count} samples as the calibration data, which the variant was fitted on, so that what is measured there is no independent evidence. Evaluate on samples that are not among them.`,
+  ];
+}
+
+const bytesOf = ({ x: { data } }: Dataset): Buffer =>
+  Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
