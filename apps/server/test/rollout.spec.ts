@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals';
+import type { RolloutPreview } from '@espalier/protocol';
 import { createHash } from 'node:crypto';
-import type { Preview, RolloutView } from '../src/rollout/schemas.js';
+import type { RolloutView } from '../src/rollout/schemas.js';
 import { uploadSmall } from './small-model.js';
 import { installSmallest, makeCandidates, prepareRollout } from './walkthrough.js';
 import { profileOf, ScriptedDevice } from './scripted-device.js';
@@ -175,7 +176,7 @@ describe('a rollout to devices over the real broker', () => {
       soakSeconds: 30,
       deviceDeadlineSeconds: 60,
     };
-    const preview = () => server.ok<Preview>('POST', '/api/v1/rollouts/preview', request);
+    const preview = () => server.ok<RolloutPreview>('POST', '/api/v1/rollouts/preview', request);
     const shown = await preview();
     expect(shown).toMatchObject({
       devices: 1,

@@ -18,6 +18,7 @@ export * from './plan.js';
 export * from './primitives.js';
 export * from './profile.js';
 export * from './release-view.js';
+export * from './rollout-view.js';
 export * from './sampling.js';
 export * from './selector.js';
 export * from './telemetry-series.js';

@@ -1,4 +1,10 @@
-import { failureSchema, instantSchema } from '@espalier/protocol';
+import {
+  failureSchema,
+  instantSchema,
+  rolloutPreviewSchema,
+  rolloutReplaySchema,
+  type RolloutPreview,
+} from '@espalier/protocol';
 import { z } from 'zod';
 import type { ApiClient } from './client.js';
 
@@ -52,11 +58,6 @@ export type Rollout = z.infer<typeof rolloutSchema>;
 
 const listSchema = z.object({ rollouts: z.array(summarySchema) });
 const decisionsSchema = z.object({ decisions: z.array(z.record(z.string(), z.unknown())) });
-const replaySchema = z.object({
-  events: z.number(),
-  decisions: z.number(),
-  identical: z.boolean(),
-});
 export type Decision = z.infer<typeof decisionsSchema>['decisions'][number];
 
 /** Which devices a stage takes: one of percent, count (both cumulative) and selector. */
@@ -80,39 +81,11 @@ export interface RolloutRequest {
   readonly [further: string]: unknown;
 }
 
-const previewSchema = z.object({
-  devices: z.number(),
-  controls: z.number(),
-  variants: z.array(
-    z.object({
-      variantId: z.string(),
-      precision: z.string(),
-      devices: z.number(),
-      artifactBytes: z.number(),
-      expectedAccuracy: z.number().nullable(),
-    }),
-  ),
-  stages: z.array(
-    z.object({
-      name: z.string(),
-      devices: z.number(),
-      bytes: z.number(),
-      seconds: z.number(),
-    }),
-  ),
-  bytes: z.number(),
-  seconds: z.number(),
-  deviceSeconds: z.number().nullable(),
-  expectedAccuracy: z.object({ before: z.number(), after: z.number() }).nullable(),
-  misfits: z.array(z.object({ deviceId: z.string(), why: z.string() })),
-});
-export type Preview = z.infer<typeof previewSchema>;
-
 export type Order = 'start' | 'approve' | 'pause' | 'resume' | 'abort';
 
 /** What a rollout would do; nothing is written. */
-export const previewRollout = (api: ApiClient, request: RolloutRequest): Promise<Preview> =>
-  api.post('/rollouts/preview', request, previewSchema);
+export const previewRollout = (api: ApiClient, request: RolloutRequest): Promise<RolloutPreview> =>
+  api.post('/rollouts/preview', request, rolloutPreviewSchema);
 
 export const createRollout = (api: ApiClient, request: RolloutRequest): Promise<Rollout> =>
   api.post('/rollouts', request, rolloutSchema);
@@ -135,8 +108,11 @@ export const decisionsOf = (api: ApiClient, id: string): Promise<{ decisions: De
   api.get(`${pathOf(id)}/decisions`, decisionsSchema);
 
 /** Plays the recorded events again and compares the decisions with the log. */
-export const replayOf = (api: ApiClient, id: string): Promise<z.infer<typeof replaySchema>> =>
-  api.get(`${pathOf(id)}/replay`, replaySchema);
+export const replayOf = (
+  api: ApiClient,
+  id: string,
+): Promise<z.infer<typeof rolloutReplaySchema>> =>
+  api.get(`${pathOf(id)}/replay`, rolloutReplaySchema);
 
 /** Whether nothing more happens in a rollout unless a person orders it. */
 export const hasEnded = ({ status }: Pick<RolloutSummary, 'status'>): boolean =>

@@ -1,11 +1,11 @@
-import type { Preview } from '../api/rollouts.js';
+import type { RolloutPreview } from '@espalier/protocol';
 import { bytes, duration, percent, some } from './figures.js';
 import { table, type Terminal } from './terminal.js';
 
 const MISFITS_SHOWN = 20;
 
 /** A preview, for people. */
-export function previewText(preview: Preview, terminal: Terminal): string {
+export function previewText(preview: RolloutPreview, terminal: Terminal): string {
   const { devices, controls, deviceSeconds, expectedAccuracy, misfits } = preview;
   const measured =
     deviceSeconds === null

@@ -1,12 +1,12 @@
 import { Injectable } from '@nestjs/common';
-import { releaseSchema, type Variant } from '@espalier/protocol';
+import { releaseSchema, type RolloutPreview, type Variant } from '@espalier/protocol';
 import { createRollout, type DeviceRecord, type RolloutSpec } from '@espalier/rollout';
 import { Library } from '../models/library.js';
 import { Database } from '../persistence/database.js';
 import { fromExactJson, fromJson } from '../persistence/json.js';
 import { Drafts } from './drafts.js';
 import { Members } from './members.js';
-import type { Preview, RolloutRequest } from './schemas.js';
+import type { RolloutRequest } from './schemas.js';
 import { stageNames } from './stage-names.js';
 
 const MEASURED_ROLLOUTS = 10;
@@ -23,7 +23,7 @@ export class Previews {
   ) {}
 
   /** @throws ServerError NOT_FOUND, RELEASE_UNSIGNED, RELEASE_MISMATCH; RolloutError */
-  async of(request: RolloutRequest): Promise<Preview> {
+  async of(request: RolloutRequest): Promise<RolloutPreview> {
     const draft = await this.drafts.of(request);
     const { read } = this.database;
     const { members, misfits } = await this.members.of(read, draft.assignments, draft.variants);
@@ -95,7 +95,7 @@ export class Previews {
   private async expected(
     modelId: string,
     devices: readonly DeviceRecord[],
-  ): Promise<Preview['expectedAccuracy']> {
+  ): Promise<RolloutPreview['expectedAccuracy']> {
     const quality = new Map(
       (await this.library.candidates(modelId)).map(({ id, report }) => [id, report.quality]),
     );
@@ -116,7 +116,7 @@ function stagesOf(
   devices: readonly DeviceRecord[],
   variants: readonly Variant[],
   deviceSeconds: number | null,
-): Preview['stages'] {
+): RolloutPreview['stages'] {
   const bytesOf = new Map(variants.map(({ id, artifact }) => [id, artifact.length]));
   const names = stageNames(spec).slice(0, spec.control?.release === false ? -1 : undefined);
   return names.map((name, stage) => {

@@ -1,6 +1,7 @@
 import { Controller, Get, HttpCode, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
+import { rolloutPreviewSchema, rolloutReplaySchema, type RolloutPreview } from '@espalier/protocol';
 import { CalledBy, type Caller } from '../access/caller.js';
 import { LeastRole } from '../access/least-role.js';
 import { Accepts, Returns, ZodBody } from '../http/zod.js';
@@ -12,15 +13,12 @@ import {
   approvalSchema,
   decisionListSchema,
   orderSchema,
-  previewSchema,
-  replaySchema,
   resumeSchema,
   rolloutListSchema,
   rolloutRequestSchema,
   rolloutViewSchema,
   type AbortRequest,
   type OrderRequest,
-  type Preview,
   type ResumeRequest,
   type RolloutRequest,
   type RolloutView,
@@ -49,8 +47,8 @@ export class RolloutsController {
   @LeastRole('viewer', { reads: true })
   @HttpCode(200)
   @Accepts(rolloutRequestSchema)
-  @Returns(previewSchema)
-  preview(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<Preview> {
+  @Returns(rolloutPreviewSchema)
+  preview(@ZodBody(rolloutRequestSchema) request: RolloutRequest): Promise<RolloutPreview> {
     return this.previews.of(request);
   }
 
@@ -77,8 +75,8 @@ export class RolloutsController {
 
   @Get(':id/replay')
   @LeastRole('viewer')
-  @Returns(replaySchema)
-  replay(@Param('id') id: string): Promise<z.infer<typeof replaySchema>> {
+  @Returns(rolloutReplaySchema)
+  replay(@Param('id') id: string): Promise<z.infer<typeof rolloutReplaySchema>> {
     return this.views.replay(id);
   }
 
