@@ -2,17 +2,21 @@
  * One process of the truth: opens a model in ONNX Runtime as the agent does, runs it in a few windows
  * of time, and prints the median time of a run in each, and by how much it raised the peak of the
  * resident set. A reference model, the same in every process, runs before and after each window and
- * tells the state of the machine. Arguments: an empty model, the reference or `-`, the model, threads.
+ * tells the state of the machine; windows are short, for that state changes within a tenth of a second.
+ * Arguments: an empty model, the reference or `-`, the model, threads.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 
 const [empty, reference, path, threads] = process.argv.slice(2);
 const CALLS_MS = 150;
-const WINDOWS = 3;
-const WINDOW_MS = 50;
-const WARM_UP_MS = 60;
-const REFERENCE_MS = 25;
+const WINDOWS = 8;
+const WINDOW_MS = 40;
+const REFERENCE_MS = 16;
+/** Until a session just opened has each of its threads on a processor of its own. */
+const OPENING_MS = 60;
+/** Until the threads of the session that ran before no longer look for work. */
+const CHANGE_MS = 10;
 const LEAST_RUNS = 7;
 const RUNS_FOR_MEMORY = 10;
 
@@ -65,38 +69,30 @@ async function medianOf(session, warmUpMs, forMs) {
   return times[times.length >> 1];
 }
 
-/** The median of the reference in a session of its own: threads of two would take turns. */
-async function referenceMs() {
-  const session = await InferenceSession.create(readFileSync(reference), options);
-  try {
-    return await medianOf(session, REFERENCE_MS / 2, REFERENCE_MS);
-  } finally {
-    await session.release();
-  }
-}
-
 const runtime = await InferenceSession.create(readFileSync(empty), options);
 await runtime.run(feedsOf(runtime));
 const isTimed = reference !== '-';
 // As in a process that has served for a while: the code around a call is compiled.
 if (isTimed) await medianOf(runtime, CALLS_MS, 0);
 await runtime.release();
-let before = isTimed ? await referenceMs() : 0;
+// Its threads sleep as soon as a run ends, or they would take a processor from the model's.
+const sleeping = { ...options, extra: { session: { force_spinning_stop: '1' } } };
+const tells = isTimed ? await InferenceSession.create(readFileSync(reference), sleeping) : null;
+if (tells) await medianOf(tells, OPENING_MS, 0);
 globalThis.gc?.();
 const start = resident();
-let peakBytes = 0;
+const session = await InferenceSession.create(readFileSync(path), options);
+const feeds = feedsOf(session);
+for (let run = 0; run < RUNS_FOR_MEMORY; run++) await session.run(feeds);
+const peakBytes = resident().most - start.now;
 const windows = [];
-do {
-  const session = await InferenceSession.create(readFileSync(path), options);
-  if (peakBytes === 0) {
-    const feeds = feedsOf(session);
-    for (let run = 0; run < RUNS_FOR_MEMORY; run++) await session.run(feeds);
-    peakBytes = resident().most - start.now;
+if (tells) {
+  await medianOf(session, OPENING_MS, 0);
+  for (let before = await medianOf(tells, CHANGE_MS, REFERENCE_MS); windows.length < WINDOWS;) {
+    const p50 = await medianOf(session, CHANGE_MS, WINDOW_MS);
+    const after = await medianOf(tells, CHANGE_MS, REFERENCE_MS);
+    windows.push({ p50, referenceMs: Math.max(before, after) });
+    before = after;
   }
-  const p50 = isTimed ? await medianOf(session, WARM_UP_MS, WINDOW_MS) : 0;
-  await session.release();
-  const after = isTimed ? await referenceMs() : 0;
-  windows.push({ p50, referenceMs: Math.max(before, after) });
-  before = after;
-} while (isTimed && windows.length < WINDOWS);
+}
 process.stdout.write(JSON.stringify({ windows, peakBytes }));

@@ -1,14 +1,10 @@
 import { seededRandom } from '@espalier/dataset';
-import type { Profile } from '@espalier/protocol';
+import { BEST_SHARE, type Profile, STEADY } from '@espalier/protocol';
 import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
 import { measureOwnProfile, measureTruth, type TimeWindow, type TruthRequest } from './children.js';
 
-/** A window counts where the reference ran at most so much slower around it than in its best times. */
-const STEADY = 1.12;
-/** The best times: one in twenty of the reference's runs is faster. */
-const BEST_SHARE = 0.05;
-/** Windows that count, for each pair, before the next is measured no more. */
-const WINDOWS = 5;
+/** Windows that count, for each pair, before it is measured no more; of more than one process. */
+const WINDOWS = 10;
 const MOST_ROUNDS = 40;
 
 /** What is measured again and again until enough windows count. */
@@ -42,13 +38,17 @@ export class Machine {
     this.profiles.push(profile);
   }
 
-  /** What the profiles of the machine's usual state have in common, as a server plans from them. */
+  /** What the profiles have in common, as a server plans once one finds the machine in its best state. */
   settled(): Profile {
     const fastest = Math.min(...this.profiles.map(({ probeMs }) => probeMs ?? Infinity));
-    const usual = this.profiles.filter(({ probeMs }) => (probeMs ?? Infinity) <= STEADY * fastest);
-    const newest = usual.at(-1);
+    const newest = this.profiles.findLast(
+      ({ probeMs }) => (probeMs ?? Infinity) <= STEADY * fastest,
+    );
     if (!newest) throw new Error('No profile was measured.');
-    return settleProfiles(newest, usual.slice(0, -1));
+    return settleProfiles(
+      newest,
+      this.profiles.filter((one) => one !== newest),
+    );
   }
 
   /**
@@ -58,12 +58,17 @@ export class Machine {
    */
   async measure(all: readonly Measured[], seed: number, seconds: number): Promise<void> {
     const random = seededRandom(seed);
-    const end = performance.now() + 1000 * seconds;
+    const start = performance.now();
+    const end = start + 1000 * seconds;
+    let nextProfile = start;
     for (let round = 0; round < MOST_ROUNDS && performance.now() < end; round++) {
-      if (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
       const wanted = all.filter((one) => this.counted(one).length < WINDOWS);
       for (const one of random.shuffle([...wanted])) {
         if (performance.now() > end) break;
+        if (performance.now() > nextProfile && this.profiles.length < SETTLING_PROFILES) {
+          await this.measureProfile();
+          nextProfile += (1000 * seconds) / SETTLING_PROFILES;
+        }
         const { empty, reference } = this;
         const { windows } = await measureTruth({ empty, reference, ...one.request });
         for (const { referenceMs } of windows) this.see(one.request.threads, referenceMs);
@@ -72,6 +77,12 @@ export class Machine {
       if (wanted.length === 0) break;
     }
     while (this.profiles.length < SETTLING_PROFILES) await this.measureProfile();
+    const windows = all.reduce((sum, one) => sum + one.windows.length, 0);
+    const steady = all.reduce((sum, one) => sum + this.counted(one).length, 0);
+    const without = all.filter((one) => this.counted(one).length === 0).length;
+    this.note(
+      `steady in ${((100 * steady) / windows).toFixed(0)} % of ${windows} windows; ${without} of ${all.length} pairs without one, judged by the nearest`,
+    );
   }
 
   /** The median over the windows that count; where none does, the one nearest to it. */

@@ -21,6 +21,7 @@ import { ServerMessages } from './link/server-messages.js';
 import type { AgentOptions } from './options.js';
 import { Courier } from './report/courier.js';
 import { Outbox } from './report/outbox.js';
+import { DisturbedWatch } from './profile/disturbed-watch.js';
 import { ThermalWatch } from './profile/thermal-watch.js';
 import { ProfileKeeper } from './report/profile-keeper.js';
 import { reportBody, runningOf } from './report/reporter.js';
@@ -191,6 +192,10 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     };
   }
 
+  const disturbedWatch = new DisturbedWatch(() => {
+    log.info('the machine was busy while it was measured; measuring again');
+    measureAgain();
+  });
   let isToMeasure = false;
 
   /** Measures once what serves can be stopped; a second wish meanwhile is the same one. */
@@ -204,6 +209,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     try {
       const profile = await profiles.measure();
       log.info({ seconds: profile.measuringSeconds }, 'device measured');
+      disturbedWatch.measured(profile.disturbed ?? 0);
       courier.post('profile', { profile }, epoch());
     } catch (error) {
       log.error({ err: error }, 'the device could not be measured');
@@ -239,6 +245,7 @@ export async function startAgent(options: AgentOptions, log: Logger): Promise<Ru
     async stop() {
       renewal.stop();
       thermal.stop();
+      disturbedWatch.stop();
       greeting.stop();
       drop?.stop();
       await feedback?.stop();

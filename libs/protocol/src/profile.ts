@@ -11,11 +11,28 @@ export const kernelTimeSchema = z.object({
   medianMs: z.number().nonnegative(),
   /** One run of the short chain and of the long one that it is the difference of, milliseconds. */
   chainsMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).optional(),
+  /**
+   * The probe right before and after the runs of each chain, the slower of both, milliseconds: how busy
+   * the machine was with something else meanwhile.
+   */
+  statesMs: z.tuple([z.number().nonnegative(), z.number().nonnegative()]).optional(),
   /** Interquartile range over the median. */
   spread: z.number().nonnegative(),
   runs: z.number().int().min(1),
 });
 export type KernelTime = z.infer<typeof kernelTimeSchema>;
+
+/**
+ * What was measured while the probe was at most so much slower than in the machine's best state is
+ * undisturbed: alone, its answers differ by a few percent, and whatever shares a processor with it costs
+ * it a fifth or more.
+ */
+export const STEADY = 1.1;
+/** The best state: so large a share of the probe's answers is faster. */
+export const BEST_SHARE = 0.05;
+
+/** Beyond this share of disturbed kernels a fit that leaves out what lies far off has too little left. */
+export const MOST_DISTURBED = 0.25;
 
 /** What a device measured of itself. */
 export const profileSchema = z.object({
@@ -63,7 +80,7 @@ export const profileSchema = z.object({
   kernels: z.array(kernelTimeSchema).max(512),
   /** Share of the kernels that something else on the machine disturbed at every try. */
   disturbed: z.number().min(0).max(1).optional(),
-  /** The fastest run of a short chain at all threads: the same in the same state of the machine. */
+  /** The probe, a short chain, at all threads in the best state that was seen, milliseconds. */
   probeMs: z.number().nonnegative().nullable().optional(),
   measuringSeconds: z.number().nonnegative(),
   /** Largest resident memory of the process that measured. */

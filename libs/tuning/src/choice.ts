@@ -1,4 +1,4 @@
-import type { Budget, Profile } from '@espalier/protocol';
+import { type Budget, MOST_DISTURBED, type Profile } from '@espalier/protocol';
 import { type Candidate, type QualityMeasure, quality, qualityMeasure } from './candidate.js';
 import { TuningError } from './errors.js';
 import { costsOfDevice, type EstimateSettings, Estimator } from './estimate.js';
@@ -92,9 +92,6 @@ export function chooseVariant(
     wouldFit: best ? null : nearestFit(ranked.map((one) => one.option)),
   };
 }
-
-/** Beyond this share of disturbed kernels a fit that leaves out what lies far off has too little left. */
-const MOST_DISTURBED = 0.25;
 
 /** What an engineer should know of a profile before trusting what is predicted from it; empty: nothing. */
 export function cautionOf({ disturbed = 0 }: Profile): string[] {

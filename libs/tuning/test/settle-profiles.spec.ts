@@ -25,6 +25,17 @@ const chained = (slowerShort = 1, slowerLong = 1): Profile => {
   });
   return { ...profile, kernels };
 };
+/** The same with what the probe took around the chains, by the slowdown of each; the first kernel alone or all. */
+const probed = (slowerShort = 1, slowerLong = 1, which: 'first' | 'all' = 'all'): Profile => {
+  const [disturbed, undisturbed] = [chained(slowerShort, slowerLong), chained()];
+  const states = (short: number, long: number): [number, number] => [0.03 * short, 0.03 * long];
+  const kernels = disturbed.kernels.map((time, at) =>
+    which === 'first' && at > 0
+      ? { ...undisturbed.kernels[at]!, statesMs: states(1, 1) }
+      : { ...time, statesMs: states(slowerShort, slowerLong) },
+  );
+  return { ...disturbed, kernels };
+};
 const first = (profile: Profile): number => profile.kernels[0]!.medianMs;
 
 describe('a profile settled from those before it', () => {
@@ -44,6 +55,32 @@ describe('a profile settled from those before it', () => {
     const settled = settleProfiles(chained(3, 1), [chained(1, 3), undisturbed, undisturbed]);
     expect(first(settled)).toBeCloseTo(first(undisturbed), 10);
     expect(settled.kernels[0]!.chainsMs).toEqual(undisturbed.kernels[0]!.chainsMs);
+  });
+
+  it('counts what the probe says was measured in the best state, were it one of many', () => {
+    const settled = settleProfiles(probed(1.5, 1.6), [
+      probed(2, 2),
+      probed(1.3, 1.9),
+      probed(1.01, 1.01),
+      probed(1.4, 1.4),
+    ]);
+    expect(first(settled)).toBeCloseTo(1.01 * first(chained()), 10);
+    expect(settled.disturbed).toBe(0);
+  });
+
+  it('takes the short chain from one and the long chain from another', () => {
+    const settled = settleProfiles(probed(1, 2), [probed(3, 1), probed(2, 2)]);
+    expect(first(settled)).toBeCloseTo(first(chained()), 10);
+    expect(settled.disturbed).toBe(0);
+  });
+
+  it('takes the fastest of a kernel that was disturbed every time, and counts it', () => {
+    const settled = settleProfiles(probed(1.5, 1.5, 'first'), [
+      probed(1.3, 1.3, 'first'),
+      probed(2, 2, 'first'),
+    ]);
+    expect(first(settled)).toBeCloseTo(1.3 * first(chained()), 10);
+    expect(settled.disturbed).toBeCloseTo(1 / settled.kernels.length, 10);
   });
 
   it('takes what comes from memory from the middle, for memory is shared at any time', () => {

@@ -1,9 +1,11 @@
 /** The measuring process: settings in as JSON in the first argument, measurements out on stdout. */
 import { env } from 'onnxruntime-node';
+import { Caches } from './caches.js';
 import { readConvBlock } from './conv-block.js';
 import { readCpu } from './cpu.js';
 import { GarbageCollector } from './garbage.js';
-import { Caches, KernelTimer, Probe, timeCall } from './kernel-timing.js';
+import { KernelTimer, timeCall } from './kernel-timing.js';
+import { Probe } from './probe.js';
 import { type Measurement, schedule } from './schedule.js';
 import { type Measured, measuringSettingsSchema } from './settings.js';
 import { measureKernels } from './visits.js';
@@ -12,16 +14,9 @@ const LEAST_RUNS = 7;
 /** Share of the whole time that calls alone are measured for, at each thread count. */
 const CALL_SHARE = 1 / 60;
 /** Milliseconds of calls until the code around them is compiled again. */
-const WARM_MS = 100;
-/** Bytes read to empty the caches: what the last of them holds, at most what may be spent on it. */
+const WARM_MS = 40;
+/** Bytes read to empty the caches: what the last of them holds, at most what there is time for. */
 const MOST_FILLING_BYTES = 32 * 2 ** 20;
-
-/**
- * Times that the state of the machine is asked for, spread over the measuring; the fastest answer counts,
- * for what another machine on the same processor does comes and goes within a second.
- */
-const PROBES = 6;
-const PROBE = new Probe();
 
 const settings = measuringSettingsSchema.parse(JSON.parse(process.argv[2] ?? '{}'));
 const started = performance.now();
@@ -35,6 +30,7 @@ await timeCall(1, callMs);
 const runtimeBytes = process.memoryUsage.rss();
 const convBlock = await readConvBlock(settings.stateDir);
 
+const probe = new Probe();
 const garbage = new GarbageCollector();
 const caches = new Caches(Math.min(MOST_FILLING_BYTES, cpu.cacheBytes ?? MOST_FILLING_BYTES));
 const warm = async (): Promise<void> => {
@@ -49,30 +45,22 @@ const timerOf = ({ kernel, precision }: Measurement): KernelTimer => {
   const collect = (): void => (leavesMuch ? garbage.collectAll() : garbage.collect());
   timer = undefined;
   collect();
-  timer = new KernelTimer(kernel, precision, caches, {
+  const leavings = {
     collect,
     warm: async () => {
       if (kernel.weights === 'near') await warm();
     },
-  });
+  };
+  timer = new KernelTimer(kernel, precision, caches, leavings, probe);
   return timer;
 };
-let probeMs = Infinity;
-let probes = 0;
-const probeWhenDue = async (): Promise<void> => {
-  if (elapsedMs() < (probes * settings.milliseconds) / PROBES) return;
-  probes++;
-  probeMs = Math.min(probeMs, await PROBE.time(Math.max(...threads)));
-};
-const { kernels, disturbed } = await measureKernels(
+const { kernels, disturbed, probeMs } = await measureKernels(
   schedule(threads, settings.quick),
   settings.milliseconds - threads.length * callMs,
   {
     elapsedMs,
-    time: async (one, milliseconds) => {
-      await probeWhenDue();
-      return timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS });
-    },
+    time: (one, milliseconds) =>
+      timerOf(one).time(one.threads, { milliseconds, minRuns: LEAST_RUNS }),
   },
 );
 

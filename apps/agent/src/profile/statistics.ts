@@ -30,7 +30,8 @@ export function centreDifference(a: Spread, b: Spread): Spread {
   return { median, spread: median > 0 ? range / median : 0 };
 }
 
-function quantile(sorted: readonly number[], share: number): number {
+/** Between the two of sorted values nearest to a share of the way from the least to the most. */
+export function quantile(sorted: readonly number[], share: number): number {
   const at = share * (sorted.length - 1);
   const low = sorted[Math.floor(at)] ?? 0;
   const high = sorted[Math.ceil(at)] ?? low;

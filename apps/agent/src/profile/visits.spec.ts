@@ -45,6 +45,20 @@ describe('measuring kernels within a time', () => {
     expect(bench.visited.filter((of) => of !== id)).toHaveLength(3);
   });
 
+  it('tries again what was measured while the probe found the machine busy, and says the best state', async () => {
+    const id = KERNELS[0]!.id;
+    const bench = benchOf((of, attempt) => {
+      const busy = of === id && attempt < 3 ? 1.5 : 1;
+      const statesMs: [number, number] = [0.03, 0.03 * busy];
+      const time = { id: of, precision: 'fp32' as const, threads: 1, medianMs: busy, statesMs };
+      return { time: { ...time, spread: 0.05, runs: 9 } };
+    });
+    const found = await measureKernels(measurements, 1000, bench);
+    expect(found.kernels.find((time) => time.id === id)?.medianMs).toBe(1);
+    expect(found).toMatchObject({ disturbed: 0, probeMs: 0.03 });
+    expect(bench.visited.filter((of) => of !== id)).toHaveLength(3);
+  });
+
   it('ends with the time, and gives up on what is always disturbed', async () => {
     const late = await measureKernels(
       measurements,
