@@ -13,6 +13,8 @@ const MOST_OUTPUT = 4 * 2 ** 20;
 
 const windowSchema = z.object({
   p50: z.number(),
+  /** What its threads waited for a processor, over the time, all together. */
+  waiting: z.number(),
   /** Median of the reference right before and after, the slower of both. */
   referenceMs: z.number(),
 });

@@ -7,6 +7,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { contention, threadTimes } from '../../apps/agent/dist/profile/contention.js';
 
 const [empty, reference, path, threads] = process.argv.slice(2);
 const CALLS_MS = 150;
@@ -89,9 +90,11 @@ const windows = [];
 if (tells) {
   await medianOf(session, OPENING_MS, 0);
   for (let before = await medianOf(tells, CHANGE_MS, REFERENCE_MS); windows.length < WINDOWS;) {
+    const [threadsBefore, opened] = [threadTimes(), performance.now()];
     const p50 = await medianOf(session, CHANGE_MS, WINDOW_MS);
+    const waiting = contention(threadsBefore, threadTimes(), performance.now() - opened);
     const after = await medianOf(tells, CHANGE_MS, REFERENCE_MS);
-    windows.push({ p50, referenceMs: Math.max(before, after) });
+    windows.push({ p50, waiting, referenceMs: Math.max(before, after) });
     before = after;
   }
 }

@@ -3,8 +3,10 @@ import { BEST_SHARE, type Profile, STEADY } from '@espalier/protocol';
 import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
 import { measureOwnProfile, measureTruth, type TimeWindow, type TruthRequest } from './children.js';
 
-/** Windows that count, for each pair, before it is measured no more; of more than one process. */
-const WINDOWS = 10;
+/** Windows that count, for each pair, before it is measured no more; of more than two processes. */
+const WINDOWS = 17;
+/** A window in which threads took turns on one processor for longer does not count. */
+const MOST_WAITING = 0.25;
 const MOST_ROUNDS = 40;
 
 /** What is measured again and again until enough windows count. */
@@ -94,11 +96,13 @@ export class Machine {
     return times[(times.length - 1) >> 1] ?? 0;
   }
 
-  /** The windows of a steady machine. */
+  /** The windows of a steady machine, in which each thread had a processor. */
   counted({ request, windows }: Measured): TimeWindow[] {
     const seen = this.references.get(request.threads) ?? [];
     const best = seen[Math.floor(BEST_SHARE * seen.length)] ?? Infinity;
-    return windows.filter(({ referenceMs }) => referenceMs <= STEADY * best);
+    return windows.filter(
+      ({ referenceMs, waiting }) => referenceMs <= STEADY * best && waiting <= MOST_WAITING,
+    );
   }
 
   private see(threads: number, referenceMs: number): void {

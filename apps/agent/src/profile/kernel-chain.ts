@@ -43,6 +43,8 @@ export function chainModel(kernel: Kernel, precision: 'fp32' | 'int8', steps: nu
 
 /** Enough for several threads to share a layer of a thousand elements. */
 const WAKING_CHANNELS = 16;
+/** From so many elements on, one weight for each is enough for that. */
+const MANY = 4096;
 /** Room for the places at which later steps begin. */
 const PLACES = 256;
 
@@ -125,7 +127,7 @@ class Chain {
    */
   woken(kernel: Kernel, value: string, shape: readonly number[]): string {
     const elements = shape.reduce((product, dim) => product * dim, 1);
-    const layer = { ...kernel, kernel: 5, stride: 1, group: 1 };
+    const layer = { ...kernel, kernel: elements > MANY ? 1 : 5, stride: 1, group: 1 };
     const image = this.reshaped('image', value, [1, 1, 8, elements / 8]);
     const wide = this.convolution(layer, image, 1, WAKING_CHANNELS);
     return this.reshaped('own', this.convolution(layer, wide, WAKING_CHANNELS, 1), shape);
