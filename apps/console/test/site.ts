@@ -54,7 +54,10 @@ export class Site {
     return new Site(server, folder, files, write('wrong.npz', mislabelled(evaluation)));
   }
 
-  /** Starts an agent that runs on labelled samples; with a claim token, or one of its own. */
+  /**
+   * Starts an agent that runs on labelled samples; with a claim token, or one of its own. It is there once
+   * it has measured itself, which none does beside another.
+   */
   async startAgent(
     name: string,
     labels: 'true' | 'wrong',
@@ -69,6 +72,10 @@ export class Site {
       'token' in claim
         ? AgentProcess.with(claim.token, this.server, name, flags)
         : await AgentProcess.start(this.server, name, flags, claim.labels),
+    );
+    await this.server.until<{ devices: { name: string; state: string }[] }>(
+      '/api/v1/devices',
+      ({ devices }) => devices.some((one) => one.name === name && one.state === 'ready'),
     );
   }
 
