@@ -144,10 +144,12 @@ export class FleetPage {
       const noted = await page.evaluate<{ frames: number[]; waiting: number }>(
         'noted.stop = true, noted',
       );
+      // Of all at once: a row that was found a moment ago may be taken out of the page by now.
       const height = await page
         .locator('.device-row.placed')
-        .first()
-        .evaluate((row) => (row as unknown as Scrolled).clientHeight);
+        .evaluateAll((rows) =>
+          Math.max(...rows.map((row) => (row as unknown as Scrolled).clientHeight)),
+        );
       return scrollOf(noted.frames, noted.waiting, passed / height);
     });
   }

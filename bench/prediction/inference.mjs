@@ -11,7 +11,7 @@ import { contention, threadTimes } from '../../apps/agent/dist/profile/contentio
 
 const [empty, reference, path, threads] = process.argv.slice(2);
 const CALLS_MS = 150;
-const WINDOWS = 8;
+const WINDOWS = 6;
 const WINDOW_MS = 40;
 const REFERENCE_MS = 16;
 /** Until a session just opened has each of its threads on a processor of its own. */

@@ -3,8 +3,8 @@ import { BEST_SHARE, type Profile, STEADY } from '@espalier/protocol';
 import { SETTLING_PROFILES, settleProfiles } from '@espalier/tuning';
 import { measureOwnProfile, measureTruth, type TimeWindow, type TruthRequest } from './children.js';
 
-/** Windows that count, for each pair, before it is measured no more; of more than two processes. */
-const WINDOWS = 17;
+/** Windows that count, for each pair, before it is measured no more; of more than three processes. */
+const WINDOWS = 19;
 /** A window in which threads took turns on one processor for longer does not count. */
 const MOST_WAITING = 0.25;
 const MOST_ROUNDS = 40;
@@ -87,13 +87,17 @@ export class Machine {
     );
   }
 
-  /** The median over the windows that count; where none does, the one nearest to it. */
+  /**
+   * The lower quartile over the windows that count; where none does, the one nearest to it. With two
+   * threads a session takes twice its time for a second or more now and then, of which neither the
+   * reference nor waiting tells.
+   */
   p50(one: Measured): number {
     const counted = this.counted(one);
     const nearest = [...one.windows].sort((a, b) => a.referenceMs - b.referenceMs).slice(0, 1);
     const times = (counted.length > 0 ? counted : nearest).map(({ p50 }) => p50);
     times.sort((a, b) => a - b);
-    return times[(times.length - 1) >> 1] ?? 0;
+    return times[(times.length - 1) >> 2] ?? 0;
   }
 
   /** The windows of a steady machine, in which each thread had a processor. */

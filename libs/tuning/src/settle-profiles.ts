@@ -16,15 +16,11 @@ const SAME_STATE = 1.25;
 /** Where no probe tells, undisturbed times are among the fastest. */
 const UNDISTURBED_SHARE = 0.25;
 
-/**
- * For each kernel the steps that its long chain has more than the short one, and which of several times
- * is taken where no probe tells: memory is shared with whatever else runs, always.
- */
-const CHAINS: ReadonlyMap<string, { readonly steps: number; readonly share: number }> = new Map(
+/** For each kernel the steps that its long chain has more than the short one, and whether both begin cold. */
+const CHAINS: ReadonlyMap<string, { readonly steps: number; readonly isCold: boolean }> = new Map(
   KERNELS.map((kernel) => {
     const [few, many] = chainSteps(kernel);
-    const share = kernel.weights === 'far' ? 0.5 : UNDISTURBED_SHARE;
-    return [kernel.id, { steps: many - few, share }];
+    return [kernel.id, { steps: many - few, isCold: kernel.weights === 'far' }];
   }),
 );
 
@@ -32,7 +28,9 @@ const CHAINS: ReadonlyMap<string, { readonly steps: number; readonly share: numb
  * A profile that says what several of the same device have in common. A single one takes each time
  * within a few milliseconds, and whatever went on beside it then stays in it. Of the same kernel in
  * several, what was measured while the probe found the machine in its best state counts, of the short
- * and of the long chain each by itself: their median; where there is none, the fastest. Only
+ * and of the long chain each by itself: their median; where there is none, the fastest. Chains that begin
+ * with empty caches differ more from one time to the next than what is to be measured, and less between
+ * the two of one time: of these the median of the differences. Only
  * profiles count that found the same processor and runtime in the same state as the newest, by the
  * probe: a device that has become slower is judged by what it is now.
  * @param newest what all but the times is taken from @param older the device's profiles before it
@@ -86,16 +84,17 @@ interface SettledTime {
 function settledTime(times: Several<KernelTime>, bestMs: ReadonlyMap<number, number>): SettledTime {
   const [first] = times;
   const known = times.filter(({ medianMs }) => medianMs > 0);
-  const { steps, share } = CHAINS.get(first.id) ?? { steps: 0, share: UNDISTURBED_SHARE };
+  const { steps, isCold } = CHAINS.get(first.id) ?? { steps: 0, isCold: false };
+  if (isCold) return settledDifference(times, bestMs);
   const quantileOf = (of: (time: KernelTime) => number, at: number) => quantile(known.map(of), at);
   const kept = {
     ...first,
-    medianMs: quantileOf(({ medianMs }) => medianMs, share),
+    medianMs: quantileOf(({ medianMs }) => medianMs, UNDISTURBED_SHARE),
     spread: quantileOf(({ spread }) => spread, 0.5),
     runs: known.reduce((sum, { runs }) => sum + runs, 0) || first.runs,
   };
   const [short, long] = ([0, 1] as const).map((at) =>
-    settledChain(chainsOf(times, at), share, bestMs.get(first.threads)),
+    settledChain(chainsOf(times, at), bestMs.get(first.threads)),
   );
   if (steps === 0 || !short || !long) return { time: kept, isSteady: null };
   return {
@@ -107,6 +106,27 @@ function settledTime(times: Several<KernelTime>, bestMs: ReadonlyMap<number, num
         long.stateMs !== null && { statesMs: [short.stateMs, long.stateMs] }),
     },
     isSteady: short.isSteady === null ? null : short.isSteady && long.isSteady === true,
+  };
+}
+
+function settledDifference(
+  times: Several<KernelTime>,
+  bestMs: ReadonlyMap<number, number>,
+): SettledTime {
+  const known = times.filter(({ medianMs }) => medianMs > 0);
+  const probed = known.filter(({ statesMs }) => statesMs);
+  const steady = probed.filter(
+    ({ threads, statesMs }) =>
+      Math.max(...(statesMs ?? [])) <= STEADY * (bestMs.get(threads) ?? Infinity),
+  );
+  const counted = steady.length > 0 ? steady : known;
+  const medianMs = quantile(
+    counted.map((one) => one.medianMs),
+    0.5,
+  );
+  return {
+    time: { ...times[0], medianMs },
+    isSteady: probed.length > 0 ? steady.length > 0 : null,
   };
 }
 
@@ -124,7 +144,6 @@ function chainsOf(times: readonly KernelTime[], at: 0 | 1): Chain[] {
 
 function settledChain(
   chains: readonly Chain[],
-  share: number,
   bestMs = 0,
 ): (Chain & { readonly isSteady: boolean | null }) | null {
   if (chains.length === 0) return null;
@@ -137,7 +156,7 @@ function settledChain(
       at,
     );
   const [nearest] = probed;
-  if (!nearest) return { ms: msOf(chains, share), stateMs: null, isSteady: null };
+  if (!nearest) return { ms: msOf(chains, UNDISTURBED_SHARE), stateMs: null, isSteady: null };
   const steady = probed.filter(({ stateMs }) => stateMs <= STEADY * bestMs);
   const { stateMs } = nearest;
   // What disturbs a measurement only ever slows it down.

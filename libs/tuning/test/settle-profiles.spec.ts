@@ -71,7 +71,10 @@ describe('a profile settled from those before it', () => {
   it('takes the short chain from one and the long chain from another', () => {
     const settled = settleProfiles(probed(1, 2), [probed(3, 1), probed(2, 2)]);
     expect(first(settled)).toBeCloseTo(first(chained()), 10);
-    expect(settled.disturbed).toBe(0);
+    // Of layers read from memory both are taken from one, and none had both undisturbed.
+    const far = new Set(KERNELS.filter(({ weights }) => weights === 'far').map(({ id }) => id));
+    const cold = settled.kernels.filter(({ id }) => far.has(id)).length;
+    expect(settled.disturbed).toBeCloseTo(cold / settled.kernels.length, 10);
   });
 
   it('takes the fastest of a kernel that was disturbed every time, and counts it', () => {
@@ -93,6 +96,24 @@ describe('a profile settled from those before it', () => {
       measured(9),
     ]);
     expect(timeOf(settled) / timeOf(measured())).toBeCloseTo(1.2, 9);
+  });
+
+  it('takes both chains of a time together where they begin with empty caches', () => {
+    const far = KERNELS.find(({ weights }) => weights === 'far')!;
+    const cold = (beginMs: number, states: [number, number]): Profile => {
+      const profile = probed();
+      const kernels = profile.kernels.map((time) =>
+        time.id === far.id
+          ? { ...time, medianMs: 0.2, chainsMs: [beginMs, beginMs + 0.2], statesMs: states }
+          : time,
+      ) as Profile['kernels'];
+      return { ...profile, kernels };
+    };
+    const settled = settleProfiles(cold(0.3, [0.03, 0.06]), [
+      cold(0.5, [0.06, 0.03]),
+      cold(0.4, [0.03, 0.03]),
+    ]);
+    expect(settled.kernels.find(({ id }) => id === far.id)!.medianMs).toBe(0.2);
   });
 
   it('forgets what was measured in another state, so that a slower device is judged as it is now', () => {
