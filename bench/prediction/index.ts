@@ -85,6 +85,14 @@ export const benchmark: Benchmark<Document> = {
         const inside = p50 >= low && p50 <= high;
         return { subject, threads, p50, ms, off: Math.abs(off), inside };
       });
+      const byMedian = judged.map(({ ms }, at) => {
+        const pair = pairs[at];
+        const p50 = pair ? machine.p50(pair, 0.5) : 0;
+        return { off: Math.abs(ms / p50 - 1) };
+      });
+      note(
+        `against the median of the windows instead: ${(100 * sharesOf(byMedian, 0.15)).toFixed(1)} % within 15 %, ${(100 * sharesOf(byMedian, 0.3)).toFixed(1)} % within 30 %`,
+      );
       for (const single of machine.profiles) {
         const offs = pairs.map((pair) => {
           const { model, precision } = pair.subject;

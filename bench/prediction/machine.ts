@@ -90,14 +90,14 @@ export class Machine {
   /**
    * The lower quartile over the windows that count; where none does, the one nearest to it. With two
    * threads a session takes twice its time for a second or more now and then, of which neither the
-   * reference nor waiting tells.
+   * reference nor waiting tells. @param share another quantile than that
    */
-  p50(one: Measured): number {
+  p50(one: Measured, share = 0.25): number {
     const counted = this.counted(one);
     const nearest = [...one.windows].sort((a, b) => a.referenceMs - b.referenceMs).slice(0, 1);
     const times = (counted.length > 0 ? counted : nearest).map(({ p50 }) => p50);
     times.sort((a, b) => a - b);
-    return times[(times.length - 1) >> 2] ?? 0;
+    return times[Math.floor(share * (times.length - 1))] ?? 0;
   }
 
   /** The windows of a steady machine, in which each thread had a processor. */
